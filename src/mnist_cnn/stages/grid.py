@@ -1,0 +1,15 @@
+"""Where in the grid a matrix stage stands: its command line."""
+
+import argparse
+
+from mnist_cnn.params import Network, Params, load_params
+
+
+def read_place(description: str) -> tuple[Params, Network]:
+    """Reads `--model` and `--kernel` from the command line, and looks the rest up in params.yaml."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--model", required=True, help="a key of `models` in params.yaml")
+    parser.add_argument("--kernel", required=True, help="a key of `kernels` in params.yaml")
+    place = parser.parse_args()
+    params = load_params()
+    return params, params.network(place.model, place.kernel)

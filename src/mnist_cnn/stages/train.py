@@ -1,0 +1,62 @@
+"""Trains one network, once for each fold.
+
+Reads data/prepared; of params.yaml the network's entries under `models` and `kernels`, and `train`.
+Writes data/weights/MODEL/KERNEL/FOLD.safetensors; data/training/MODEL/KERNEL/curves.csv and cost.json.
+"""
+
+from dataclasses import asdict
+from functools import partial
+
+from safetensors.numpy import save_file
+
+from mnist_cnn.command import run
+from mnist_cnn.dataset import TrainingSet
+from mnist_cnn.files import replacing, write_csv, write_json
+from mnist_cnn.machine import describe_machine
+from mnist_cnn.params import Network, Train
+from mnist_cnn.paths import PREPARED, TRAINING, WEIGHTS
+from mnist_cnn.prepared import load_training_set
+from mnist_cnn.records import FinishedRun
+from mnist_cnn.runs import Report, run_all
+from mnist_cnn.stages.grid import read_place
+
+
+def train(network: Network, fold: int, section: Train, data: TrainingSet, report: Report) -> FinishedRun:
+    """Does one run, in a process of its own: there alone is PyTorch imported, which takes seconds."""
+    from mnist_cnn.training import train_run
+
+    return train_run(network, fold, section, data, report)
+
+
+def save(network: Network, finished: list[FinishedRun]) -> None:
+    """Writes weights, learning curves and cost."""
+    for one in finished:
+        with replacing(WEIGHTS / network.place / f"{one.fold}.safetensors") as part:
+            save_file(one.weights, part)
+    name = {"model": network.model, "kernel_size": network.kernel_size}
+    points = [name | asdict(point) for one in finished for point in one.curve]
+    write_csv(TRAINING / network.place / "curves.csv", list(points[0]), points)
+    runs = [asdict(one.cost) for one in finished]
+    cost = asdict(finished[0].size) | {"runs": runs, "machine": describe_machine()}
+    write_json(TRAINING / network.place / "cost.json", cost)
+
+
+def describe(network: Network, one: FinishedRun) -> str:
+    """Sums up a finished run in a line."""
+    last = one.curve[-1]
+    return (
+        f"{network.name} fold {one.fold}: validation accuracy {last.validation_accuracy:.2%}, "
+        f"loss {last.validation_loss:.4f}, {one.cost.training_seconds:.1f} CPU s"
+    )
+
+
+def main() -> None:
+    """Runs the stage."""
+    params, network = read_place("Train one network of the grid, once for each fold.")
+    data = load_training_set(PREPARED)
+    runs = [partial(train, network, fold, params.train, data) for fold in params.train.folds]
+    save(network, run_all(f"train {network.name}", runs, partial(describe, network)))
+
+
+if __name__ == "__main__":
+    run(main)

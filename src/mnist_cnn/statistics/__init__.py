@@ -1,0 +1,1 @@
+"""Differences with intervals that hold, and a choice by a rule fixed beforehand."""
