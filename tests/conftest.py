@@ -42,7 +42,7 @@ def simulated_study(params: Params, kernel_effect: float = 0.0015, seed: int = 0
         validation_accuracy=accuracy,
         validation_errors=np.round((1 - accuracy) * 10_000).astype(np.int64),
         validation_loss=3.3 * (1 - accuracy),
-        train_accuracy=accuracy + 0.004 + 0.001 * layers[:, None],
+        train_accuracy=accuracy + 0.004 + 0.001 * layers[:, None] + rng.normal(0, 0.0004, shape),
         train_loss=2.0 * (1 - accuracy),
         test_accuracy=accuracy + 0.001,
         test_loss=3.0 * (1 - accuracy),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mnist_cnn.dataset import Images, TrainingSet
 from mnist_cnn.mnist import CLASSES
 from mnist_cnn.model import build_model
-from mnist_cnn.params import Network
+from mnist_cnn.network import Network
 from mnist_cnn.records import FoldEvaluation, FoldQuality, InferenceTime, Predictions, Weights
 from mnist_cnn.training import loss_and_accuracy, predict, use_one_thread
 

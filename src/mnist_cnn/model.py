@@ -4,10 +4,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
-from mnist_cnn.params import Network
+from mnist_cnn.network import Network
 from mnist_cnn.records import NetworkSize
 
 
@@ -49,12 +48,16 @@ def _initialise(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def network_size(network: Network) -> NetworkSize:
-    """Counts what the layers hold and do, with PyTorch's own counter."""
-    model = build_model(network, torch.Generator())
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return NetworkSize(parameters, int(counter.get_total_flops()) // 2)
+    """Counts weights and work; a weight of a convolution works once at each place of the image."""
+    parameters, work, side = 0, 0, IMAGE_SIZE
+    for layer in build_model(network, torch.Generator()):
+        parameters += sum(parameter.numel() for parameter in layer.parameters())
+        if isinstance(layer, nn.Conv2d):
+            work += layer.weight.numel() * side**2
+            side //= 2  # by the pooling behind it
+        elif isinstance(layer, nn.Linear):
+            work += layer.weight.numel()
+    return NetworkSize(parameters, work)
 
 
 def to_inputs(pixels: Tensor, mean: float, std: float) -> Tensor:

@@ -1,7 +1,6 @@
 """The choices of params.yaml, checked as a whole before anything runs."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mnist_cnn.command import UserError
 from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
+from mnist_cnn.network import Network
 from mnist_cnn.paths import PARAMS
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -27,45 +27,6 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 class ParamsError(UserError):
     """A choice in params.yaml that is not allowed."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """One cell of the grid: an architecture with one kernel size.
-
-    Attributes:
-        model: Key under `models` in params.yaml.
-        kernel: Key under `kernels` in params.yaml.
-        kernel_size: Height and width of every convolution kernel, in pixels.
-        conv_channels: Output channels of each convolutional layer.
-        hidden_units: Units of each linear layer before the one that gives the logits.
-    """
-
-    model: str
-    kernel: str
-    kernel_size: int
-    conv_channels: tuple[int, ...]
-    hidden_units: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """The name as DVC shows it behind the `@` of a stage."""
-        return f"{self.model}-{self.kernel}"
-
-    @property
-    def place(self) -> str:
-        """The folder of its files, below that of a stage."""
-        return f"{self.model}/{self.kernel}"
-
-    @property
-    def conv_layers(self) -> int:
-        """Number of convolutional layers."""
-        return len(self.conv_channels)
-
-    @property
-    def linear_layers(self) -> int:
-        """Number of linear layers, the one that gives the logits included."""
-        return len(self.hidden_units) + 1
 
 
 def _named(value: dict[Any, Any]) -> dict[Any, Any]:
@@ -235,19 +196,29 @@ class Params(_Section):
 def _line(error: ErrorDetails, path: Path) -> str:
     """Says in one line which key has which value, and what is allowed."""
     key = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    message = error["msg"].removeprefix("Input should be").removeprefix("Extra inputs are").strip()
+    value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
+    allowed = error["msg"].removeprefix("Input should be ")
     match error["type"]:
         case "missing":
             return f"{path}: {key} is missing"
         case "extra_forbidden":
             return f"{path}: {key} is unknown"
         case "too_large":
-            return f"{path}: {message}"
+            return f"{path}: {allowed}"
         case "too_short":
             return f"{path}: {key} is empty: must have at least one entry"
-        case _ if not message.startswith(("must", "the name")) and key and error["type"] != "twin":
-            message = f"must be {message}"
-    return f"{path}: {key} is {error['input']!r}: {message}"
+        case "name" | "twin":
+            return f"{path}: {key}: {allowed}"
+    must = "" if allowed.startswith("must") else "must be "
+    return f"{path}: {key or 'the whole'} is {value!r}: {must}{allowed}"
+
+
+def _lines(errors: list[ErrorDetails], path: Path) -> str:
+    """Says each mistake in a line; a list whose entries are refused is not called empty as well."""
+    refused = {error["loc"][:-1] for error in errors}
+    return "\n".join(
+        _line(error, path) for error in errors if error["type"] != "too_short" or error["loc"] not in refused
+    )
 
 
 def load_params(path: Path = PARAMS) -> Params:
@@ -266,4 +237,4 @@ def load_params(path: Path = PARAMS) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise ParamsError("\n".join(_line(detail, path) for detail in error.errors())) from None
+        raise ParamsError(_lines(error.errors(), path)) from None

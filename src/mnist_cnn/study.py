@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.mnist import TRAIN_IMAGES
-from mnist_cnn.params import Network
+from mnist_cnn.network import Network
 from mnist_cnn.statistics.blocks import FloatArray
 from mnist_cnn.statistics.observations import accuracies, seconds
 
@@ -61,6 +60,7 @@ def collect_study(
     networks: Sequence[Network],
     folds: Sequence[int],
     validation_images: int,
+    training_images: int,
     costs: Mapping[str, Mapping[str, Any]],
     metrics: Mapping[str, Mapping[str, Any]],
 ) -> Study:
@@ -69,7 +69,8 @@ def collect_study(
     Args:
         networks: The grid of params.yaml; others' results are ignored.
         folds: The folds of params.yaml; others' results are ignored.
-        validation_images: Size of a fold.
+        validation_images: Images that a run is validated on.
+        training_images: Images that a run is trained on.
         costs: What `train` wrote into cost.json, by network name.
         metrics: What `evaluate` wrote into metrics.json, by network name.
 
@@ -89,7 +90,7 @@ def collect_study(
         networks=tuple(networks),
         folds=tuple(folds),
         validation_images=validation_images,
-        training_images=TRAIN_IMAGES - validation_images,
+        training_images=training_images,
         parameters=tuple(costs[name]["parameters"] for name in names),
         multiply_accumulates=tuple(costs[name]["multiply_accumulates"] for name in names),
         training_seconds=times,

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from mnist_cnn.dataset import TrainingSet
 from mnist_cnn.model import build_model, network_size, to_inputs
-from mnist_cnn.params import Network, Train
+from mnist_cnn.network import Network
+from mnist_cnn.params import Train
 from mnist_cnn.records import CurvePoint, DivergedError, FinishedRun, RunCost
 
 INFERENCE_BATCH = 250  # images; larger ones leave the cache and are slower

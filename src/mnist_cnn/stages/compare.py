@@ -5,15 +5,13 @@ Reads data/training, data/evaluation and, from data/prepared, labels and folds; 
 Writes metrics/summary.json and metrics/networks.json, and under plots/ the tables of `mnist_cnn.tables`.
 """
 
-from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
-from rich.console import Console
-from rich.table import Column, Table
 from safetensors.numpy import load_file
 
 from mnist_cnn.command import run
+from mnist_cnn.dataset import TrainingSet
 from mnist_cnn.files import read_json, write_json
 from mnist_cnn.findings import (
     decide,
@@ -25,36 +23,37 @@ from mnist_cnn.findings import (
     study_summary,
     variation_rows,
 )
-from mnist_cnn.mnist import TRAIN_IMAGES
-from mnist_cnn.params import Network, Params, load_params
+from mnist_cnn.network import Network
+from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import EVALUATION, METRICS, PLOTS, PREPARED, TRAINING
 from mnist_cnn.prepared import load_training_set
+from mnist_cnn.show import print_table
 from mnist_cnn.study import Study, collect_study
 from mnist_cnn.summaries import confusion_rows, headline, nested_metrics, network_rows, run_rows
-from mnist_cnn.tables import ConfusionRow, CurveRow, NetworkRow, StudyTables, read_table, write_tables
+from mnist_cnn.tables import ConfusionRow, CurveRow, StudyTables, read_table, write_tables
 
 
-def read_study(params: Params) -> Study:
+def read_study(params: Params, data: TrainingSet) -> Study:
     """Reads what every run of the grid left."""
     networks = params.networks()
     return collect_study(
         networks,
         params.train.folds,
-        TRAIN_IMAGES // params.data.folds,
+        len(data.inside(0)),
+        len(data.outside(0)),
         costs={one.name: read_json(TRAINING / one.place / "cost.json") for one in networks},
         metrics={one.name: read_json(EVALUATION / one.place / "metrics.json") for one in networks},
     )
 
 
-def read_confusion(network: Network, folds: tuple[int, ...]) -> list[ConfusionRow]:
+def read_confusion(network: Network, folds: tuple[int, ...], data: TrainingSet) -> list[ConfusionRow]:
     """Counts what a network mistakes for what, over all images that it was validated on."""
-    data = load_training_set(PREPARED)
     predictions = load_file(EVALUATION / network.place / "predictions.safetensors")
     judged = np.isin(data.folds, folds)
     return confusion_rows(data.images.labels[judged], predictions["validation_labels"][judged])
 
 
-def tabulate(study: Study, params: Params) -> StudyTables:
+def tabulate(study: Study, params: Params, data: TrainingSet) -> StudyTables:
     """Draws all tables from the runs."""
     compare, decision = params.compare, decide(study, params.compare)
     machine = read_json(TRAINING / study.networks[0].place / "cost.json")["machine"]
@@ -71,33 +70,16 @@ def tabulate(study: Study, params: Params) -> StudyTables:
         prices=price_rows(decision),
         anova=variation_rows(study),
         gaps=gap_rows(study, compare),
-        confusion=read_confusion(shown, study.folds),
+        confusion=read_confusion(shown, study.folds, data),
         summary=summary,
     )
-
-
-def print_table(rows: Sequence[NetworkRow]) -> None:
-    """Prints the table of the networks."""
-    heads = ("network", "kernel", "parameters", "MACs", "training s", "validation accuracy", "test accuracy")
-    table = Table(*(Column(head, justify="left" if head == "network" else "right") for head in heads))
-    for row in rows:
-        spread = "" if row.validation_accuracy_std is None else f" ± {100 * row.validation_accuracy_std:.2f}"
-        table.add_row(
-            row.model,
-            f"{row.kernel_size}×{row.kernel_size}",
-            f"{row.parameters:,}",
-            f"{row.multiply_accumulates:,}",
-            f"{row.training_seconds:.1f}",
-            f"{100 * row.validation_accuracy:.2f}{spread} %",
-            f"{100 * row.test_accuracy:.2f} %",
-        )
-    Console().print(table)
 
 
 def main() -> None:
     """Runs the stage."""
     params = load_params()
-    tables = tabulate(read_study(params), params)
+    data = load_training_set(PREPARED)
+    tables = tabulate(read_study(params, data), params, data)
     write_tables(PLOTS, tables)
     write_json(METRICS / "networks.json", nested_metrics(tables.networks))
     write_json(METRICS / "summary.json", headline(tables))

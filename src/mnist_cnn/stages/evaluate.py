@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 from mnist_cnn.command import run
 from mnist_cnn.dataset import Images, TrainingSet
 from mnist_cnn.files import replacing, write_csv, write_json
-from mnist_cnn.params import Network
+from mnist_cnn.network import Network
 from mnist_cnn.paths import EVALUATION, PREPARED, WEIGHTS
 from mnist_cnn.prepared import load_test_images, load_training_set
 from mnist_cnn.records import FoldEvaluation, InferenceTime, Weights

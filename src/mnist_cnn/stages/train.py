@@ -13,7 +13,8 @@ from mnist_cnn.command import run
 from mnist_cnn.dataset import TrainingSet
 from mnist_cnn.files import replacing, write_csv, write_json
 from mnist_cnn.machine import describe_machine
-from mnist_cnn.params import Network, Train
+from mnist_cnn.network import Network
+from mnist_cnn.params import Train
 from mnist_cnn.paths import PREPARED, TRAINING, WEIGHTS
 from mnist_cnn.prepared import load_training_set
 from mnist_cnn.records import FinishedRun

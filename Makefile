@@ -1,0 +1,48 @@
+# make repro   the whole study, and the table of what it found
+# make test    style, types and tests
+# Both make the environment first. VENV=path uses one that you have, as it is.
+
+PYTHON ?= python3
+ifeq ($(origin VENV),undefined)
+VENV := .venv
+ENVIRONMENT := $(VENV)/requirements.lock
+else
+ENVIRONMENT := $(VENV)/bin/python
+endif
+PLOTS_PAGE := .dvc/tmp/plots_page.html
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PYTHONPATH := src
+export PYTHONNOUSERSITE := 1
+
+.PHONY: repro show test setup lock
+
+repro: setup
+	dvc repro
+	@python -m mnist_cnn.show
+
+show: setup
+	@python -m mnist_cnn.show
+
+test: setup
+	ruff check
+	ruff format --check
+	mypy
+	pytest --cov --cov-report=term
+
+setup: $(ENVIRONMENT) $(PLOTS_PAGE)
+
+.venv/requirements.lock: requirements.lock
+	$(PYTHON) -m venv .venv
+	python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	cp requirements.lock $@
+
+$(PLOTS_PAGE): src/mnist_cnn/plots_page.py | $(ENVIRONMENT)
+	python -m mnist_cnn.plots_page
+
+# The CUDA libraries that PyTorch names on Linux exist nowhere else.
+lock:
+	pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	sed -i.bak -E 's/^((cuda|nvidia|triton)[^ ]*)$$/\1 ; sys_platform == "linux"/' requirements.lock
+	rm requirements.lock.bak

@@ -1,0 +1,74 @@
+"""Every network of params.yaml: its layers, its size, its initial weights."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mnist_cnn.model import build_model, network_size, to_inputs
+from mnist_cnn.network import Network
+from mnist_cnn.params import load_params
+from tests.conftest import TOP
+
+NETWORKS = load_params(TOP / "params.yaml").networks()
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_network_of_the_grid(network: Network) -> None:
+    model = build_model(network, generator())
+    assert model(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+    assert sum(isinstance(layer, nn.Conv2d) for layer in model) == network.conv_layers
+    assert sum(isinstance(layer, nn.Linear) for layer in model) == network.linear_layers
+    assert isinstance(model[-1], nn.Linear)  # logits, not cut off at 0
+    assert {layer.kernel_size for layer in model if isinstance(layer, nn.Conv2d)} == {
+        (network.kernel_size,) * 2
+    }
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_work_is_what_pytorch_counts(network: Network) -> None:
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        build_model(network, generator())(torch.zeros(1, 1, 28, 28))
+    assert 2 * network_size(network).multiply_accumulates == counter.get_total_flops()
+
+
+def test_size_by_hand() -> None:
+    size = network_size(Network("a", "b", 3, (4, 8), (16,)))
+    assert size.parameters == (9 + 1) * 4 + (9 * 4 + 1) * 8 + (7 * 7 * 8 + 1) * 16 + (16 + 1) * 10
+    convolutions = 28 * 28 * 9 * 4 + 14 * 14 * 9 * 4 * 8
+    assert size.multiply_accumulates == convolutions + 7 * 7 * 8 * 16 + 16 * 10
+
+
+def test_same_padding_changes_the_kernel_alone() -> None:
+    shapes = set()
+    for kernel_size in (1, 3, 9, 27):
+        model = build_model(Network("a", "b", kernel_size, (4,), ()), generator())
+        shapes.add(tuple(model[0](torch.zeros(1, 1, 28, 28)).shape))
+    assert shapes == {(1, 4, 28, 28)}
+
+
+def test_weights_follow_the_generator_alone() -> None:
+    network = NETWORKS[0]
+    torch.manual_seed(1)
+    first = build_model(network, generator())
+    torch.manual_seed(2)
+    again, other = build_model(network, generator()), build_model(network, generator(1))
+    for one, same, different in zip(first.parameters(), again.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, same)
+        assert not torch.equal(one, different)
+
+
+def test_initial_weights_have_pytorchs_range() -> None:
+    model = build_model(Network("a", "b", 3, (16,), (64,)), generator())
+    for layer in (model[0], model[4]):
+        bound = layer.weight[0].numel() ** -0.5
+        assert 0.9 * bound < layer.weight.abs().max() <= bound
+
+
+def test_inputs_are_normalised() -> None:
+    pixels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    torch.testing.assert_close(to_inputs(pixels, mean=100.0, std=50.0), torch.tensor([[[[-2.0, 3.1]]]]))

@@ -1,0 +1,204 @@
+"""What `dvc plots show` and `dvc plots diff` draw: charts that fit their tables, and need no network."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vl_convert
+import yaml
+from conftest import simulated_study, simulated_tables
+
+from mnist_cnn import plots_page
+from mnist_cnn.command import UserError
+from mnist_cnn.params import Params
+from mnist_cnn.tables import ROWS, write_tables
+
+TOP = Path(__file__).parent.parent
+PIPELINE = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
+TEMPLATES = {path.stem: path for path in (TOP / ".dvc/plots").glob("*.json")}
+COLUMNS = {f"plots/{name}.csv": set(kind.model_fields) for name, kind in ROWS.items()} | {
+    "plots/class_counts.csv": {"part", "digit", "images"}
+}
+CHROMIUM = shutil.which("chromium")
+
+
+def named(entries: list[Any]) -> dict[str, dict[str, Any]]:
+    """Gives the entries of a list in dvc.yaml, each a name alone or with its properties."""
+    return {
+        name: properties or {}
+        for entry in entries
+        for name, properties in (entry.items() if isinstance(entry, dict) else [(entry, None)])
+    }
+
+
+def charts() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Finds every chart of dvc.yaml: its name, its table and its properties."""
+    found = {}
+    for name, properties in named(PIPELINE["plots"]).items():
+        if isinstance(properties.get("y"), dict):
+            ((table, column),) = properties["y"].items()
+            found[name] = (table, properties | {"y": column})
+    for stage in PIPELINE["stages"].values():
+        for table, properties in named(stage.get("plots", [])).items():
+            if table.endswith(".csv"):
+                found[table] = (table, properties)
+    return found
+
+
+def written() -> set[str]:
+    """Lists what the stages write."""
+    kinds = ("outs", "metrics", "plots")
+    return {
+        path for stage in PIPELINE["stages"].values() for kind in kinds for path in named(stage.get(kind, []))
+    }
+
+
+def parts(spec: Any) -> list[dict[str, Any]]:
+    """Lists all objects inside a specification."""
+    inner = spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else []
+    return ([spec] if isinstance(spec, dict) else []) + [part for item in inner for part in parts(item)]
+
+
+def used_columns(spec: dict[str, Any]) -> set[str]:
+    """Finds the columns that a template takes from its table: fields that no transform makes."""
+    fields = set(re.findall(r"datum\.(\w+)", json.dumps(spec)))
+    made = {"rev"}
+    for part in parts(spec):
+        fields |= {part["field"]} if isinstance(part.get("field"), str) else set()
+        fields |= set(part.get("groupby", []))
+        made |= {part["as"]} if isinstance(part.get("as"), str) else set()
+    return fields - made
+
+
+def test_every_template_has_its_chart() -> None:
+    assert set(TEMPLATES) == {properties["template"] for _, properties in charts().values()}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_template(name: str) -> None:
+    text = TEMPLATES[name].read_text(encoding="utf-8")
+    spec = json.loads(text)
+    assert spec["$schema"] == "https://vega.github.io/schema/vega-lite/v5.json"
+    assert spec["data"] == {"values": "<DVC_METRIC_DATA>"}
+    assert spec["title"]["text"] == "<DVC_METRIC_TITLE>"
+    assert '"width": "<DVC_METRIC_PLOT_WIDTH>"' in text
+    assert any(part.get("field") == "rev" for part in parts(spec)), "two revisions would look the same"
+
+
+@pytest.mark.parametrize("name", charts())
+def test_chart_fits_its_table(name: str) -> None:
+    table, properties = charts()[name]
+    spec = json.loads(TEMPLATES[properties["template"]].read_text(encoding="utf-8"))
+    assert used_columns(spec) | {properties["x"], properties["y"]} <= COLUMNS[table]
+    assert properties["title"]
+
+
+def test_every_file_is_written_by_a_stage_and_declared_once() -> None:
+    top = [name for name, properties in named(PIPELINE["plots"]).items() if not properties]
+    files = [*top, *(table for table, _ in charts().values())]
+    outputs = written()
+    assert all({path, *map(str, Path(path).parents)} & outputs for path in files), files
+    at_stages = {path for stage in PIPELINE["stages"].values() for path in named(stage.get("plots", []))}
+    drawn_on_top = {*top, *(table for name, (table, _) in charts().items() if name != table)}
+    assert not at_stages & drawn_on_top, "drawn twice"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """Makes a repository with the tables of a study in a commit, and of another in the workspace."""
+    top = tmp_path_factory.mktemp("plots")
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore"):
+        (top / name).parent.mkdir(exist_ok=True)
+        shutil.copy(TOP / name, top / name)
+    shutil.copytree(TOP / ".dvc/plots", top / ".dvc/plots")
+    shutil.copytree(TOP / "plots", top / "plots")
+    write_study(top, params, seed=0)
+    for command in ("init -q", "add .", "-c user.name=test -c user.email=test@localhost commit -qm first"):
+        subprocess.run(["git", *command.split()], cwd=top, check=True)
+    write_study(top, params, seed=1)
+    return top
+
+
+def write_study(top: Path, params: Params, seed: int) -> None:
+    write_tables(top / "plots", simulated_tables(params, simulated_study(params, seed=seed)))
+
+
+def dvc(top: Path, *arguments: str) -> str:
+    """Runs dvc and returns what it prints."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=top, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "revisions"),
+    [(["show"], ["workspace"]), (["diff", "HEAD"], ["HEAD", "workspace"])],
+    ids=["show", "diff"],
+)
+def test_charts_are_drawn(repository: Path, arguments: list[str], revisions: list[str]) -> None:
+    drawn = json.loads(dvc(repository, "plots", *arguments, "--json"))["data"]
+    for name in charts():
+        (chart,) = drawn[name]
+        assert sorted(chart["revisions"]) == revisions, name
+        assert "DVC_METRIC" not in json.dumps(chart["content"]), name
+        svg = vl_convert.vegalite_to_svg(chart["content"], vl_version=plots_page.VEGA_LITE)
+        assert len(re.findall(r'aria-roledescription="(?:point|rect mark|line mark|rule mark)', svg)) > 5, (
+            name
+        )
+        if len(revisions) > 1:
+            assert all(f">{revision}<" in svg for revision in revisions), name
+        assert "NaN" not in svg, name
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> Path:
+    """Makes the page and tells DVC of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(repository)
+        plots_page.main()
+    return repository / plots_page.DVC_FOLDER / plots_page.PAGE
+
+
+def test_page_holds_what_it_needs(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.count("{plot_divs}") == 1
+    assert text.count("<script") == text.count("<script>") == text.count("</script>") == 2
+    assert not re.search(r"<link|@import|url\(http", text)
+    assert '<meta charset="utf-8">' in text
+
+
+def test_page_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"\.dvc is not here"):
+        plots_page.main()
+
+
+def test_page_is_drawn_with_no_network(repository: Path, page: Path, tmp_path: Path) -> None:
+    ranking = repository / "plots/ranking.csv"
+    before = ranking.read_text(encoding="utf-8")
+    ranking.write_text(before.partition("\n")[0] + "\n", encoding="utf-8")  # as one fold alone leaves it
+    try:
+        dvc(repository, "plots", "show")
+    finally:
+        ranking.write_text(before, encoding="utf-8")
+    result = repository / "dvc_plots/index.html"
+    assert page.read_text(encoding="utf-8").partition("{plot_divs}")[0] in result.read_text(encoding="utf-8")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    )
+    command = [
+        *(CHROMIUM, *flags.split(), "--disable-component-update", "--disable-sync", "--dump-dom"),
+        *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000", "--window-size=1280,2000"),
+        *(f"--user-data-dir={tmp_path}", result.as_uri()),
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    body = shown.partition("</header>")[2]
+    assert body.count('class="marks') == len(charts()) - 1
+    assert body.count("its table has no rows") == 1
+    assert body.count("<img") == body.count('alt="Samples"') == 1
