@@ -35,10 +35,13 @@ def step_name(row: EffectRow) -> str:
 
 
 def _chosen(tables: StudyTables, response: Response) -> list[EffectRow]:
-    """Returns averages over layouts and, where the kernel's effect depends on the layout, those in each."""
+    """Returns averages over layouts; of the kernel, if its effect depends on the layout, those in each."""
     rows = [row for row in tables.effects if row.response == response]
     averages = [row for row in rows if row.scope == ALL_LAYOUTS]
-    return rows if tables.summary.kernel_depends_on_layout and len(rows) <= MOST_ROWS else averages
+    if not tables.summary.kernel_depends_on_layout or len(rows) > MOST_ROWS:
+        return averages
+    kernels = [row for row in rows if row.scope != ALL_LAYOUTS]
+    return [*kernels, *(row for row in averages if row.factor is not Factor.KERNEL)]
 
 
 def _bars(axes: Axes, rows: Sequence[EffectRow], scale: float) -> None:
