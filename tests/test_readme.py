@@ -11,7 +11,6 @@ from tests.test_pipeline import EXPERIMENTS, LOOKS, QUEUE
 ENGLISH, RUSSIAN = TOP / "README.md", TOP / "README.ru.md"
 ELSEWHERE = {  # run by CI itself, or by tests with other words
     "make repro",
-    "make test",
     "dvc repro",
     "dvc queue start",
     "dvc remote add --local --default storage ../storage",
