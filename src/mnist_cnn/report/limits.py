@@ -14,8 +14,10 @@ def limits(tables: StudyTables) -> list[Block]:
     items = [("Small differences.", _resolution(tables))] if summary.resolution_pair is not None else []
     items += [
         (
-            "Other machines.",
-            f"Seconds are those of this machine ({summary.machine.get('processor', 'unknown')}).",
+            "Other machines, other hours.",
+            f"Seconds are those of this machine ({summary.machine.get('processor', 'unknown')}). The networks"
+            " were trained one after the other: what is said of time knows the spread between the folds, and"
+            " not a drift of the machine's speed from one network to the next.",
         ),
         ("Other networks.", _grid(tables)),
     ]

@@ -91,7 +91,7 @@ def _effects_introduction(tables: StudyTables) -> str:
     if tables.summary.kernel_depends_on_layout:
         return (
             f"{depends_on_layout(tables)}: it is given layout by layout, with intervals that hold for all"
-            f" layouts together, and no average of it is stated. {meaning}"
+            f" layouts together, and no average of it is stated here. {meaning}"
         )
     if p is None:
         return meaning
