@@ -19,7 +19,7 @@ Pixels = NDArray[np.float64]  # shape (n, 2)
 REACH = (9, 14, 20, 28, 38, 50, 64, 80)  # points from a mark to its label
 ANGLES = tuple(math.radians(angle) for angle in (0, 180, 90, 270, 35, 145, 325, 215, 60, 120, 300, 240))
 DOTS_EVERY = 8  # pixels
-LEADER_FROM = 10  # points: a nearer label needs no line to its mark
+LEADER_FROM = 6  # points: a nearer label needs no line to its mark
 
 
 @dataclass(frozen=True)
