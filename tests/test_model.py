@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist_cnn.model import build_model, network_size, to_inputs
+from mnist_cnn.model import FlattenChannelsLast, build_model, network_size, to_inputs
 from mnist_cnn.network import Network
 from mnist_cnn.params import load_params
 from tests.conftest import TOP
@@ -59,14 +59,30 @@ def test_weights_follow_the_generator_alone() -> None:
     again, other = build_model(network, generator()), build_model(network, generator(1))
     for one, same, different in zip(first.parameters(), again.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, same)
-        assert not torch.equal(one, different)
+        assert torch.equal(one, different) == (not one.any())  # biases behind a pooling begin at 0
 
 
 def test_initial_weights_have_pytorchs_range() -> None:
     model = build_model(Network("a", "b", 3, (16,), (64,)), generator())
-    for layer in (model[0], model[4]):
+    for layer in (model[0], model[5]):
         bound = layer.weight[0].numel() ** -0.5
         assert 0.9 * bound < layer.weight.abs().max() <= bound
+
+
+def test_bias_and_relu_after_pooling_change_nothing() -> None:
+    model = build_model(Network("a", "b", 3, (4,), ()), generator())
+    with torch.no_grad():
+        model[2].bias.uniform_(-1, 1, generator=generator())
+        images = torch.rand(5, 1, 28, 28, generator=generator())
+        usual = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
+        assert torch.equal(model[:4](images), usual)
+
+
+def test_features_are_the_memory_of_the_images() -> None:
+    images = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    features = FlattenChannelsLast()(images)
+    assert features.data_ptr() == images.data_ptr()
+    assert features.tolist() == [[*image.permute(1, 2, 0).flatten().tolist()] for image in images]
 
 
 def test_inputs_are_normalised() -> None:

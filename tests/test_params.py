@@ -77,6 +77,8 @@ def test_grid_is_every_model_with_every_kernel(params: Params) -> None:
         ("models/conv1_linear1/hidden_units", "64", "models.conv1_linear1.hidden_units is '64': must be"),
         ("models/conv1_linear1", None, "models.conv1_linear1 is None: must be"),
         ("data/dataset", "CIFAR10", "data.dataset is 'CIFAR10': must be 'MNIST'"),
+        ("train/device", "gpu", "train.device is 'gpu': must be 'auto', 'cpu', 'cuda' or 'mps'"),
+        ("train/precision", "float16", "train.precision is 'float16': must be 'float32' or 'bfloat16'"),
         ("data/folds", 1, "data.folds is 1: must be greater than or equal to 2"),
         ("compare/margin", 0, "compare.margin is 0: must be greater than 0"),
         ("compare/target_accuracy", 98, "compare.target_accuracy is 98: must be less than 1"),

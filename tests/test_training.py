@@ -43,6 +43,7 @@ def test_curve_covers_the_run(finished: FinishedRun, section: Train) -> None:
 
 def test_cost_is_measured(finished: FinishedRun) -> None:
     assert finished.cost.training_seconds > 0
+    assert finished.cost.validation_seconds > 0
     assert finished.cost.images_per_second == pytest.approx(1200 / finished.cost.training_seconds)
     assert finished.cost.peak_memory_bytes > 50e6
     assert finished.size.parameters == sum(array.size for array in finished.weights.values())
@@ -54,6 +55,15 @@ def test_run_repeats_to_the_bit(finished: FinishedRun, section: Train) -> None:
     assert again.curve == finished.curve
     for name, array in finished.weights.items():
         assert (again.weights[name] == array).all()
+
+
+def test_bfloat16_learns_and_repeats_itself(finished: FinishedRun, section: Train) -> None:
+    brief = section.model_copy(update={"precision": "bfloat16"})
+    run, again = (train_run(NETWORK, 1, brief, DATA, lambda _: None) for _ in range(2))
+    assert run.curve[-1].validation_accuracy > 0.95
+    assert run.curve == again.curve
+    assert run.curve != finished.curve
+    assert {array.dtype for array in run.weights.values()} == {np.dtype(np.float32)}
 
 
 def test_seed_and_fold_matter(section: Train) -> None:

@@ -10,11 +10,34 @@ from mnist_cnn.network import Network
 from mnist_cnn.records import NetworkSize
 
 
+class ChannelBias(nn.Module):
+    """Adds a trained number to each channel, 0 at the start."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns images of the same shape, (n, channels, height, width)."""
+        return images + self.bias
+
+
+class FlattenChannelsLast(nn.Module):
+    """Flattens (n, channels, height, width) to (n, features) in the order of channels-last memory: a view.
+
+    `nn.Flatten` would copy, which takes a tenth of the time of a network with one convolutional layer.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns a view, shape (n, height * width * channels)."""
+        return images.permute(0, 2, 3, 1).flatten(1)
+
+
 def build_model(network: Network, generator: torch.Generator) -> nn.Sequential:
     """Builds a network with fresh weights.
 
     Every convolutional layer keeps the image size ("same" padding), so that the kernel size changes the
-    kernel alone; pooling before the ReLU gives the same result as after it, on a quarter of the values.
+    kernel alone. Pooling comes before bias and ReLU: the same result, from a quarter of the values.
     Channels-last memory makes training 1.5 to 2.7 times as fast as PyTorch's default, mostly in pooling.
 
     Args:
@@ -26,13 +49,13 @@ def build_model(network: Network, generator: torch.Generator) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise((1, *network.conv_channels)):
-        convolution = nn.Conv2d(inputs, outputs, network.kernel_size, padding=network.kernel_size // 2)
-        layers += [convolution, nn.MaxPool2d(2), nn.ReLU()]
-    layers.append(nn.Flatten())
+        convolution = nn.Conv2d(inputs, outputs, network.kernel_size, padding="same", bias=False)
+        layers += [convolution, nn.MaxPool2d(2), ChannelBias(outputs), nn.ReLU(inplace=True)]
+    layers.append(FlattenChannelsLast())
     side = IMAGE_SIZE >> network.conv_layers
     widths = (side * side * network.conv_channels[-1], *network.hidden_units, CLASSES)
     for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
     model = nn.Sequential(*layers[:-1])
     _initialise(model, generator)
     return model.to(memory_format=torch.channels_last)

@@ -15,12 +15,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from mnist_cnn.command import UserError
 from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
 from mnist_cnn.network import Network
 from mnist_cnn.paths import PARAMS
+from mnist_cnn.refusals import in_lines
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -112,6 +113,8 @@ class Train(_Section):
     learning_rate: Annotated[Number, Field(gt=0, le=1)]
     warmup: Annotated[Number, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["float32", "bfloat16"]
     curve_points: Annotated[int, Field(ge=8)]
     curve_images: Count
 
@@ -193,34 +196,6 @@ class Params(_Section):
         return Network(model, kernel, self.kernels[kernel], layers.conv_channels, layers.hidden_units)
 
 
-def _line(error: ErrorDetails, path: Path) -> str:
-    """Says in one line which key has which value, and what is allowed."""
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
-    allowed = error["msg"].removeprefix("Input should be ")
-    match error["type"]:
-        case "missing":
-            return f"{path}: {key} is missing"
-        case "extra_forbidden":
-            return f"{path}: {key} is unknown"
-        case "too_large":
-            return f"{path}: {allowed}"
-        case "too_short":
-            return f"{path}: {key} is empty: must have at least one entry"
-        case "name" | "twin":
-            return f"{path}: {key}: {allowed}"
-    must = "" if allowed.startswith("must") else "must be "
-    return f"{path}: {key or 'the whole'} is {value!r}: {must}{allowed}"
-
-
-def _lines(errors: list[ErrorDetails], path: Path) -> str:
-    """Says each mistake in a line; a list whose entries are refused is not called empty as well."""
-    refused = {error["loc"][:-1] for error in errors}
-    return "\n".join(
-        _line(error, path) for error in errors if error["type"] != "too_short" or error["loc"] not in refused
-    )
-
-
 def load_params(path: Path = PARAMS) -> Params:
     """Reads and checks params.yaml.
 
@@ -237,4 +212,4 @@ def load_params(path: Path = PARAMS) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise ParamsError(_lines(error.errors(), path)) from None
+        raise ParamsError(in_lines(error.errors(), path)) from None

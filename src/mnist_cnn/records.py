@@ -40,10 +40,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class RunCost:
-    """What a run took; every value is measured."""
+    """What a run took; every value is measured. Seconds are CPU seconds, on an accelerator wall seconds."""
 
     fold: int
-    training_seconds: float  # CPU seconds of the training steps, without the validation
+    training_seconds: float  # of the training steps, without the validation
+    validation_seconds: float  # of the passes behind the learning curve
     images_per_second: float
     peak_memory_bytes: int  # of the process
 

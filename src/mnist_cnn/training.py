@@ -1,4 +1,4 @@
-"""One training run: one network, one fold, one thread."""
+"""One training run: one network, one fold, one thread or one accelerator."""
 
 import math
 import resource
@@ -12,24 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from mnist_cnn.dataset import TrainingSet
+from mnist_cnn.device import pick_device, use_one_thread
 from mnist_cnn.model import build_model, network_size, to_inputs
 from mnist_cnn.network import Network
 from mnist_cnn.params import Train
 from mnist_cnn.records import CurvePoint, DivergedError, FinishedRun, RunCost
 
-INFERENCE_BATCH = 250  # images; larger ones leave the cache and are slower
+INFERENCE_BATCH = 125  # images; larger ones leave the cache and are slower
 
 
 def random_stream(seed: int, purpose: str, fold: int) -> torch.Generator:
     """Returns a generator of its own for each purpose and fold."""
     words = np.random.SeedSequence([seed, fold, *purpose.encode()]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0]))
-
-
-def use_one_thread() -> None:
-    """Makes PyTorch in this process repeat itself to the bit, however many cores there are."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
 
 
 def predict(model: nn.Module, images: Tensor, mean: float, std: float) -> Tensor:
@@ -68,10 +63,12 @@ def _step(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     inputs: Tensor,
     labels: Tensor,
+    precision: str,
 ) -> tuple[float, int]:
     """Learns from one batch; returns its mean loss and how many images of it were right."""
-    logits = model(inputs)
-    loss = nn.functional.cross_entropy(logits, labels)
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        logits = model(inputs)
+    loss = nn.functional.cross_entropy(logits.float(), labels)
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     optimizer.step()
@@ -99,10 +96,13 @@ def train_run(
         DivergedError: The loss is no longer a finite number.
     """
     use_one_thread()
-    images, labels = torch.from_numpy(data.images.pixels), torch.from_numpy(data.images.labels).long()
+    device = pick_device(train.device)
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    images = torch.from_numpy(data.images.pixels).to(device)
+    labels = torch.from_numpy(data.images.labels).long().to(device)
     training, validation = torch.from_numpy(data.outside(fold)), torch.from_numpy(data.inside(fold))
 
-    model = build_model(network, random_stream(train.seed, "weights", fold))
+    model = build_model(network, random_stream(train.seed, "weights", fold)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=train.learning_rate, fused=True)
     steps = max(train.curve_points, round(train.epochs * len(training) / train.batch_size))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -110,13 +110,13 @@ def train_run(
     )
     batches = _batches(training, train.batch_size, steps, random_stream(train.seed, "batches", fold))
     curve: list[CurvePoint] = []
-    seconds, done, epoch = 0.0, 0, 0.0
+    seconds, validating, done, epoch = 0.0, 0.0, 0, 0.0
     for point in range(1, train.curve_points + 1):
-        losses, hits, start = [], 0, time.thread_time()
+        losses, hits, start = [], 0, clock()
         for batch in islice(batches, steps * point // train.curve_points - done):
-            loss, right = _step(
-                model, optimizer, schedule, to_inputs(images[batch], data.mean, data.std), labels[batch]
-            )
+            places = batch.to(device)
+            inputs = to_inputs(images.index_select(0, places), data.mean, data.std)
+            loss, right = _step(model, optimizer, schedule, inputs, labels[places], train.precision)
             losses.append(loss)
             hits += right
             done += 1
@@ -124,13 +124,15 @@ def train_run(
             if not math.isfinite(loss):
                 raise DivergedError(_advice(network, fold, epoch, loss, train))
             report(done / steps)
-        seconds += time.thread_time() - start
-        seen = validation if done == steps else validation[: train.curve_images]
+        trained = clock()
+        seconds += trained - start
+        seen = (validation if done == steps else validation[: train.curve_images]).to(device)
         figures = loss_and_accuracy(predict(model, images[seen], data.mean, data.std), labels[seen])
+        validating += clock() - trained
         train_figures = sum(losses) / len(losses), hits / (len(losses) * train.batch_size)
         curve.append(CurvePoint(fold, epoch, *train_figures, *figures))
-    weights = {name: tensor.contiguous().numpy() for name, tensor in model.state_dict().items()}
-    cost = RunCost(fold, seconds, steps * train.batch_size / seconds, _peak_memory())
+    weights = {name: tensor.cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
+    cost = RunCost(fold, seconds, validating, steps * train.batch_size / seconds, _peak_memory())
     return FinishedRun(fold, network_size(network), weights, curve, cost)
 
 

@@ -29,6 +29,15 @@ def train(network: Network, fold: int, section: Train, data: TrainingSet, report
     return train_run(network, fold, section, data, report)
 
 
+def most_workers(device: str) -> int | None:
+    """Returns 1 for an accelerator, where runs go one after the other; on the processor there is no limit."""
+    if device == "cpu":
+        return None
+    from mnist_cnn.device import pick_device
+
+    return None if pick_device(device).type == "cpu" else 1
+
+
 def save(network: Network, finished: list[FinishedRun]) -> None:
     """Writes weights, learning curves and cost."""
     for one in finished:
