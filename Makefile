@@ -1,5 +1,6 @@
 # make repro   the whole study, and the table of what it found
 # make test    style, types and tests
+# make bench   how near the machine's limit it is: benchmarks/README.md
 # Both make the environment first. VENV=path uses one that you have, as it is.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONPATH := src
 export PYTHONNOUSERSITE := 1
 
-.PHONY: repro show test setup lock
+.PHONY: repro show test bench setup lock
 
 repro: setup
 	dvc repro
@@ -29,6 +30,10 @@ test: setup
 	ruff format --check
 	mypy
 	pytest --cov --cov-report=term
+
+bench: setup
+	dvc repro prepare
+	python -m benchmarks
 
 setup: $(ENVIRONMENT) $(PLOTS_PAGE)
 

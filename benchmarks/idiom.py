@@ -1,0 +1,85 @@
+"""MNIST as everybody trains it: torchvision's data set, a DataLoader, image after image, all threads."""
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import transforms  # type: ignore[import-untyped]
+from torchvision.datasets import MNIST  # type: ignore[import-untyped]
+
+from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
+from mnist_cnn.network import Network
+from mnist_cnn.paths import RAW
+
+BATCH_SIZE = 64
+WARM_UP = 10  # batches
+MEAN, STD = (0.1307,), (0.3081,)
+
+
+def loader() -> DataLoader[tuple[Tensor, Tensor]]:
+    """Returns the training images as the official example loads them."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    data = MNIST(str(RAW.parent.parent), train=True, transform=transform)
+    return DataLoader(data, batch_size=BATCH_SIZE, shuffle=True)
+
+
+def plain_network(network: Network) -> nn.Sequential:
+    """Builds a network of the grid in the common order of layers and PyTorch's default memory format."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((1, *network.conv_channels)):
+        padding = network.kernel_size // 2
+        layers += [
+            nn.Conv2d(inputs, outputs, network.kernel_size, padding=padding),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+    side = IMAGE_SIZE >> network.conv_layers
+    widths = (side * side * network.conv_channels[-1], *network.hidden_units, CLASSES)
+    layers.append(nn.Flatten())
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def official_network() -> nn.Sequential:
+    """Builds the network of PyTorch's own MNIST example (pytorch/examples, mnist)."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
+        nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, CLASSES),
+    )  # fmt: skip
+
+
+def _steps(model: nn.Module) -> Iterator[int]:
+    """Trains, batch after batch of one epoch; yields the number of images of each."""
+    optimizer = torch.optim.Adam(model.parameters())
+    criterion = nn.CrossEntropyLoss()
+    model.train()
+    for images, labels in loader():
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        yield len(images)
+
+
+def images_per_second(model: nn.Module, batches: int) -> float:
+    """Trains for some batches of an epoch, and leaves the first ones out of the time."""
+    images, start = 0, 0.0
+    for place, size in enumerate(_steps(model)):
+        if place == WARM_UP:
+            images, start = 0, time.perf_counter()
+        images += size if place > WARM_UP else 0
+        if place == WARM_UP + batches:
+            break
+    return images / (time.perf_counter() - start)
+
+
+def epoch_seconds(model: nn.Module) -> float:
+    """Trains for one whole epoch."""
+    start = time.perf_counter()
+    for _ in _steps(model):
+        pass
+    return time.perf_counter() - start

@@ -1,0 +1,87 @@
+"""The tables of README.md, from results.json."""
+
+from collections.abc import Iterable, Sequence
+from statistics import geometric_mean
+from typing import Any
+
+GIBIBYTE = 2**30
+OFFICIAL_EPOCHS = 14
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] + ["--:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _throughput(part: dict[str, Any], to_target: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            f"{one['images_per_second']:,.0f}",
+            f"{one['idiom_images_per_second']:,.0f}",
+            f"{one['times_idiom']:.1f}",
+            f"{one['flops_per_image'] / 1e6:.2f}",
+            f"{one['flops_per_second'] / 1e9:.0f}",
+            f"{one['share_of_peak']:.0%}",
+            _until_target(to_target.get(name)),
+        ]
+        for name, one in part["networks"].items()
+    ]
+    mean = geometric_mean(one["times_idiom"] for one in part["networks"].values())
+    grid = [f"{part['grid_flops_per_second'] / 1e9:.0f}", f"{part['grid_share_of_peak']:.0%}", ""]
+    rows.append(["**all** (geometric mean; sum)", "", "", f"{mean:.1f}", "", *grid])
+    header = (
+        "network", "images/s", "idiom, images/s", "ratio", "MFLOP an image", "GFLOP/s a core", "of the peak",
+        "CPU s to the target (runs)",
+    )  # fmt: skip
+    peak = part["peak_flops_per_second"] / 1e9
+    return (
+        f"{_table(header, rows)}\nBoth sides use {part['cores']} cores. The peak is {peak:.0f} GFLOP/s a "
+        f"core, the most that a 3×3 convolution of 64 → 64 channels on 28×28 reached in the same run.\n"
+    )
+
+
+def _until_target(one: dict[str, Any] | None) -> str:
+    return f"{one['seconds']:.1f} ({one['reached']} of {one['runs']})" if one else ""
+
+
+def _study(part: dict[str, Any], official: float) -> str:
+    runs = {name: one for name, one in part.items() if name.startswith("JOBS")}
+    goal = official * OFFICIAL_EPOCHS / 2
+    lines: dict[str, list[str]] = {
+        "wall time, s": [f"{one['wall_seconds']:.0f}" for one in runs.values()],
+        "of half the official example": [f"{one['wall_seconds'] / goal:.0%}" for one in runs.values()],
+        "cores busy while training": [f"{one['cores_busy_while_training']:.0%}" for one in runs.values()],
+        "largest process, GiB": [f"{one['largest_process_bytes'] / GIBIBYTE:.2f}" for one in runs.values()],
+        "all processes, GiB": [f"{one['all_processes_bytes'] / GIBIBYTE:.2f}" for one in runs.values()],
+    }
+    for share in next(iter(runs.values()))["shares"]:
+        lines[f"share: {share}"] = [f"{one['shares'][share]:.1%}" for one in runs.values()]
+    outside = "share_outside_training_and_evaluation"
+    lines["**outside training and evaluation**"] = [f"{one[outside]:.1%}" for one in runs.values()]
+    table = _table(("", *runs), ([name, *values] for name, values in lines.items()))
+    return (
+        f"{table}\nOne epoch of the official example's network and loader took {official:.1f} s; half of its "
+        f"{OFFICIAL_EPOCHS} epochs are {goal:.0f} s. Shares are of wall time × cores.\n"
+    )
+
+
+def _alternatives(part: dict[str, Any]) -> str:
+    names = list(next(iter(part.values())))
+    rows = ([name, *(f"{part[network][name]:.2f}" for network in part)] for name in names)
+    return _table(("time of a step, as it is = 1", *part), rows)
+
+
+def to_markdown(results: dict[str, Any]) -> str:
+    """Returns the tables of all parts that were measured."""
+    machine = results["machine"]
+    cores = f"{machine['cores']} cores, {machine['system']}"
+    text = [f"{machine['processor']}, {cores}, PyTorch {machine['torch']}.\n"]
+    study, throughput = results.get("study", {}), results.get("throughput")
+    if throughput:
+        text += ["## Each network\n", _throughput(throughput, study.get("time_to_target", {}))]
+    if study and throughput:
+        text += ["## The whole study\n", _study(study, throughput["official_epoch_seconds"])]
+    if "alternatives" in results:
+        text += ["## What else was tried\n", _alternatives(results["alternatives"])]
+    return "\n".join(text)
