@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist_cnn.model import FlattenChannelsLast, build_model, network_size, to_inputs
+from mnist_cnn.model import FlattenChannelsLast, MaxPool, build_model, network_size, to_inputs
 from mnist_cnn.network import Network
 from mnist_cnn.params import load_params
 from tests.conftest import TOP
@@ -76,6 +76,17 @@ def test_bias_and_relu_after_pooling_change_nothing() -> None:
         images = torch.rand(5, 1, 28, 28, generator=generator())
         usual = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
         assert torch.equal(model[:4](images), usual)
+
+
+@pytest.mark.parametrize("side", [28, 7])
+def test_pooling_without_gradient_is_pytorchs(side: int) -> None:
+    images = torch.rand(3, 5, side, side, generator=generator()).to(memory_format=torch.channels_last)
+    usual = nn.functional.max_pool2d(images, 2)
+    assert torch.equal(MaxPool()(images), usual)
+    with torch.no_grad():
+        pooled = MaxPool()(images)
+    assert torch.equal(pooled, usual)
+    assert pooled.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_features_are_the_memory_of_the_images() -> None:

@@ -1,8 +1,12 @@
 """Where PyTorch computes: on one thread of the processor, to the bit, or on an accelerator."""
 
+import ctypes
+
 import torch
 
 from mnist_cnn.command import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 class DeviceError(UserError):
@@ -29,5 +33,19 @@ def use_one_thread() -> None:
     On an accelerator some operations, such as the backward pass of pooling, cannot: PyTorch warns then.
     """
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=torch.accelerator.is_available())
+    # not use_deterministic_algorithms, which does the same after a second of imports for torch.compile
+    torch.set_deterministic_debug_mode("warn" if torch.accelerator.is_available() else "error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads memory before it is written
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Keeps the memory that a step has freed for the next one.
+
+    Otherwise glibc hands it back to the system when it likes, and a step of a small network takes up to half
+    as long again to get it back, page by page. Other C libraries have no such call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

@@ -10,6 +10,26 @@ from mnist_cnn.network import Network
 from mnist_cnn.records import NetworkSize
 
 
+class MaxPool(nn.MaxPool2d):
+    """Halves height and width by the maximum of each 2×2 square; an odd last row or column is left out.
+
+    Where no gradient is wanted, maxima of neighbours are several times as fast as PyTorch's operation, which
+    also notes where each maximum stood.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns a quarter of the values, shape (n, channels, height / 2, width / 2)."""
+        if torch.is_grad_enabled():
+            pooled: Tensor = super().forward(images)
+            return pooled
+        height, width = images.shape[2] & ~1, images.shape[3] & ~1
+        rows = torch.maximum(images[:, :, 0:height:2], images[:, :, 1:height:2])
+        return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
+
+
 class ChannelBias(nn.Module):
     """Adds a trained number to each channel, 0 at the start."""
 
@@ -50,7 +70,7 @@ def build_model(network: Network, generator: torch.Generator) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise((1, *network.conv_channels)):
         convolution = nn.Conv2d(inputs, outputs, network.kernel_size, padding="same", bias=False)
-        layers += [convolution, nn.MaxPool2d(2), ChannelBias(outputs), nn.ReLU(inplace=True)]
+        layers += [convolution, MaxPool(), ChannelBias(outputs), nn.ReLU(inplace=True)]
     layers.append(FlattenChannelsLast())
     side = IMAGE_SIZE >> network.conv_layers
     widths = (side * side * network.conv_channels[-1], *network.hidden_units, CLASSES)

@@ -100,7 +100,8 @@ def train_run(
     clock = time.thread_time if device.type == "cpu" else time.perf_counter
     images = torch.from_numpy(data.images.pixels).to(device)
     labels = torch.from_numpy(data.images.labels).long().to(device)
-    training, validation = torch.from_numpy(data.outside(fold)), torch.from_numpy(data.inside(fold))
+    training = torch.from_numpy(data.outside(fold))
+    seen = torch.from_numpy(data.inside(fold)[: train.curve_images]).to(device)
 
     model = build_model(network, random_stream(train.seed, "weights", fold)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=train.learning_rate, fused=True)
@@ -126,7 +127,6 @@ def train_run(
             report(done / steps)
         trained = clock()
         seconds += trained - start
-        seen = (validation if done == steps else validation[: train.curve_images]).to(device)
         figures = loss_and_accuracy(predict(model, images[seen], data.mean, data.std), labels[seen])
         validating += clock() - trained
         train_figures = sum(losses) / len(losses), hits / (len(losses) * train.batch_size)

@@ -163,8 +163,8 @@ def _caption(tables: StudyTables, shown: int) -> str:
     return (
         f"{cut_sentence(tables, shown)}Dashed: on the images trained on since the point before; solid: on "
         f"validation images. {thin}Accuracy stands on a log scale of its error: equal steps are equal "
-        "ratios of errors. The curves but for their last points are "
-        f"measured on a part of the validation images. {words.folds(tables.summary)}"
+        "ratios of errors. The curves are measured on a part of the validation images. "
+        f"{words.folds(tables.summary)}"
     )
 
 

@@ -55,8 +55,8 @@ def describe(network: Network, one: FinishedRun) -> str:
     """Sums up a finished run in a line."""
     last = one.curve[-1]
     return (
-        f"{network.name} fold {one.fold}: validation accuracy {last.validation_accuracy:.2%}, "
-        f"loss {last.validation_loss:.4f}, {one.cost.training_seconds:.1f} CPU s"
+        f"{network.name} fold {one.fold}: trained in {one.cost.training_seconds:.1f} CPU s, "
+        f"at the end of its curve {last.validation_accuracy:.1%} right"
     )
 
 
