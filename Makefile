@@ -1,4 +1,4 @@
-# make repro   the whole study, and the table of what it found
+# make repro   the whole study, and the table of what it found. JOBS=1: one network after the other
 # make test    style, types and tests
 # make bench   how near the machine's limit it is: benchmarks/README.md
 # Both make the environment first. VENV=path uses one that you have, as it is.
@@ -19,7 +19,7 @@ export PYTHONNOUSERSITE := 1
 .PHONY: repro show test bench setup lock
 
 repro: setup
-	dvc repro
+	python -m mnist_cnn.repro $(if $(JOBS),--jobs $(JOBS))
 	@python -m mnist_cnn.show
 
 show: setup

@@ -91,16 +91,11 @@ def _initialise(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def network_size(network: Network) -> NetworkSize:
-    """Counts weights and work; a weight of a convolution works once at each place of the image."""
-    parameters, work, side = 0, 0, IMAGE_SIZE
-    for layer in build_model(network, torch.Generator()):
-        parameters += sum(parameter.numel() for parameter in layer.parameters())
-        if isinstance(layer, nn.Conv2d):
-            work += layer.weight.numel() * side**2
-            side //= 2  # by the pooling behind it
-        elif isinstance(layer, nn.Linear):
-            work += layer.weight.numel()
-    return NetworkSize(parameters, work)
+    """Counts weights and work."""
+    model = build_model(network, torch.Generator())
+    return NetworkSize(
+        sum(parameter.numel() for parameter in model.parameters()), network.multiply_accumulates
+    )
 
 
 def to_inputs(pixels: Tensor, mean: float, std: float) -> Tensor:

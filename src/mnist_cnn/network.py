@@ -1,6 +1,9 @@
 """What a network of the grid is: a line of params.yaml, without PyTorch."""
 
 from dataclasses import dataclass
+from itertools import pairwise
+
+from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,13 @@ class Network:
     def linear_layers(self) -> int:
         """Number of linear layers, the one that gives the logits included."""
         return len(self.hidden_units) + 1
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """Work of one image's forward pass: a weight of a convolution works once at each place of the image."""
+        work, side = 0, IMAGE_SIZE
+        for inputs, outputs in pairwise((1, *self.conv_channels)):
+            work += inputs * outputs * self.kernel_size**2 * side**2
+            side //= 2  # by the pooling behind it
+        widths = (side**2 * self.conv_channels[-1], *self.hidden_units, CLASSES)
+        return work + sum(inputs * outputs for inputs, outputs in pairwise(widths))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
 
 DATA = Path("data")
 RAW = DATA / "raw" / "MNIST" / "raw"

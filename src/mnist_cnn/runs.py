@@ -36,6 +36,23 @@ def _watch(progress: Progress, shares: Shares, finished: threading.Event) -> Non
         progress.update(task, completed=float(shares.sum()))
 
 
+def progress_bar() -> Progress:
+    """Returns a bar with the share that is done and the time left; on no terminal it shows nothing."""
+    console = Console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 def run_all(
     title: str,
     runs: Sequence[Run[Result]],
@@ -54,21 +71,12 @@ def run_all(
     Returns:
         The results in the order of `runs`.
     """
-    console = Console()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}% of {task.total:.0f} runs"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed, left"),
-        TimeRemainingColumn(),
-    )
     results: dict[int, Result] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Progress(*columns, console=console, transient=True) as progress,
+        progress_bar() as progress,
     ):
-        progress.add_task(title, total=len(runs))
+        progress.add_task(f"{title}, {len(runs)} runs", total=len(runs))
         shares: Shares = np.memmap(Path(folder) / "shares", np.float32, "w+", shape=(len(runs),))
         finished = threading.Event()
         watcher = threading.Thread(target=_watch, args=(progress, shares, finished), daemon=True)
@@ -79,7 +87,7 @@ def run_all(
             pool = Parallel(min(cpu_count(), len(runs)), return_as="generator_unordered", mmap_mode="c")
             for place, result in pool(work):
                 results[place] = result
-                console.print(describe(result), highlight=False, soft_wrap=True)
+                progress.console.print(describe(result), highlight=False, soft_wrap=True)
         finally:
             finished.set()
             watcher.join()
