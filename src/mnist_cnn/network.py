@@ -46,7 +46,7 @@ class Network:
 
     @property
     def multiply_accumulates(self) -> int:
-        """Work of one image's forward pass: a weight of a convolution works once at each place of the image."""
+        """Work of one image's forward pass; a convolution's weight works at each place of the image."""
         work, side = 0, IMAGE_SIZE
         for inputs, outputs in pairwise((1, *self.conv_channels)):
             work += inputs * outputs * self.kernel_size**2 * side**2

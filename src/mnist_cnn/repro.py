@@ -72,7 +72,7 @@ def start(network: Network, cores: int, events: Events) -> Job:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # Ctrl-C in the terminal reaches this process alone, which then ends the others
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others
     )
     job = Job(network, process)
     threading.Thread(target=_listen, args=(job, events), daemon=True).start()

@@ -56,7 +56,7 @@ def describe(network: Network, one: FinishedRun) -> str:
     last = one.curve[-1]
     return (
         f"{network.name} fold {one.fold}: trained in {one.cost.training_seconds:.1f} CPU s, "
-        f"at the end of its curve {last.validation_accuracy:.1%} right"
+        f"about {last.validation_accuracy:.1%} validation accuracy"
     )
 
 
