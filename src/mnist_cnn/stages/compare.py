@@ -84,7 +84,7 @@ def main() -> None:
     write_tables(PLOTS, tables)
     write_json(METRICS / "networks.json", nested_metrics(tables.networks))
     write_json(METRICS / "summary.json", headline(tables))
-    print_table(tables.networks)
+    print_table(tables)
 
 
 if __name__ == "__main__":
