@@ -20,11 +20,11 @@ from mnist_cnn.figures.style import (
     settle,
 )
 from mnist_cnn.report.numbers import counted, given, points_interval, ratio_interval
-from mnist_cnn.selection import is_large
 from mnist_cnn.statistics.contrasts import Factor
 from mnist_cnn.statistics.effects import Direction
 from mnist_cnn.tables import ALL_LAYOUTS, EffectRow, Response, StudyTables
 
+MOST_ROWS = 40  # with more, the effects in each layout are dots
 Spread = Sequence[EffectRow]  # one step of the kernel, in every layout
 
 
@@ -40,7 +40,7 @@ def step_name(row: EffectRow) -> str:
 def _chosen(tables: StudyTables, response: Response) -> list[EffectRow | Spread]:
     """Returns averages over layouts; of the kernel, if its effect depends on the layout, those in each.
 
-    Of a large grid, the effects in all layouts share a row for each step.
+    If there are too many for a row each, the effects of a step in all layouts share one.
     """
     rows = [row for row in tables.effects if row.response == response]
     averages = [row for row in rows if row.scope == ALL_LAYOUTS]
@@ -49,7 +49,7 @@ def _chosen(tables: StudyTables, response: Response) -> list[EffectRow | Spread]
     each = [row for row in rows if row.scope != ALL_LAYOUTS]
     steps = dict.fromkeys((row.low, row.high) for row in each)
     spreads = [[row for row in each if (row.low, row.high) == step] for step in steps]
-    kernel: Sequence[EffectRow | Spread] = spreads if is_large(tables.networks) else each
+    kernel: Sequence[EffectRow | Spread] = each if len(rows) <= MOST_ROWS else spreads
     return [*kernel, *(row for row in averages if row.factor is not Factor.KERNEL)]
 
 
