@@ -16,7 +16,7 @@ from mnist_cnn.params import Params
 from mnist_cnn.paths import TRAINING
 
 
-def _run(command: list[str], folder: Path) -> tuple[Watch, float]:
+def run_watched(command: list[str], folder: Path) -> tuple[Watch, float]:
     """Runs a command to its end, and returns what it used and its wall seconds."""
     watch, start = Watch(), time.perf_counter()
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
@@ -106,7 +106,7 @@ def measure(params: Params, keep: Path | None) -> dict[str, Any]:
         with TemporaryDirectory() as temporary:
             folder = (keep or Path(temporary)) / f"jobs{jobs}"
             subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
-            watch, wall = _run(["make", "repro", f"VENV={sys.prefix}", f"JOBS={jobs}"], folder)
+            watch, wall = run_watched(["make", "repro", f"VENV={sys.prefix}", f"JOBS={jobs}"], folder)
             results[f"JOBS={jobs}"] = _outcome(watch, wall, _costs(folder, params))
             results["time_to_target"] = _to_target(folder, params)
             print(f"study: JOBS={jobs} took {wall:.0f} s", flush=True)

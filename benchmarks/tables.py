@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from statistics import geometric_mean
 from typing import Any
 
+import numpy as np
+
 GIBIBYTE = 2**30
 OFFICIAL_EPOCHS = 14
+DVC_SHARE = 0.1  # of a network's own time: more is worth a grid's being split
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -72,6 +75,67 @@ def _alternatives(part: dict[str, Any]) -> str:
     return _table(("time of a step, as it is = 1", *part), rows)
 
 
+def split_from(first: dict[int, float], work: float) -> int | None:
+    """Returns from how many networks on DVC's first run takes DVC_SHARE of the work; None if it never does.
+
+    DVC reads and writes dvc.lock, which has an entry for every stage, after every stage: its time for a
+    network is a + b × networks.
+
+    Args:
+        first: DVC's own wall seconds for the first run, by number of networks.
+        work: Wall seconds that one network takes.
+    """
+    sizes = np.array(list(first))
+    b, a = np.polyfit(sizes, np.array(list(first.values())) / sizes, 1)
+    return max(round((DVC_SHARE * work - a) / b), 1) if b > 0 else None
+
+
+def _growth(part: dict[str, Any], study: dict[str, Any]) -> str:
+    stages = (
+        [
+            f"{int(size):,}",
+            *(
+                text
+                for stage in ("compare", "report")
+                for text in (f"{one[stage]['seconds']:.1f}", f"{one[stage]['bytes'] / 2**20:.0f}")
+            ),
+        ]
+        for size, one in part["stages"].items()
+    )
+    dvc = (
+        [
+            f"{int(size):,}",
+            *(f"{seconds:.1f}" for seconds in one.values()),
+            f"{one['first repro'] / int(size):.1f}",
+        ]
+        for size, one in part["dvc"].items()
+    )
+    commands = [f"{name}, s" for name in next(iter(part["dvc"].values()))]
+    header = ("networks × 6 folds", "compare, s", "compare, MiB", "report, s", "report, MiB")
+    return (
+        "Stages of the pipeline on invented results of training and evaluation:\n\n"
+        f"{_table(header, stages)}\n"
+        "DVC's own time, with the stages of dvc.yaml and no work in any of them:\n\n"
+        f"{_table(('networks', *commands, 'first repro, s a network'), dvc)}{_advice(part['dvc'], study)}"
+    )
+
+
+def _advice(dvc: dict[str, Any], study: dict[str, Any]) -> str:
+    """Says from where on a grid had better be split, if it is known how long a network takes."""
+    if not study:
+        return ""
+    networks = len(study["time_to_target"])
+    work = min(one["wall_seconds"] for name, one in study.items() if name.startswith("JOBS")) / networks
+    limit = split_from({int(size): one["first repro"] for size, one in dvc.items()}, work)
+    if limit is None:
+        return ""
+    return (
+        f"\nA network of the default study takes {work:.0f} s of wall time. DVC's own time for each rises"
+        f" with the number of networks, and is {DVC_SHARE:.0%} of that at about {limit:,}: a larger grid had"
+        " better be split into experiments, each with a part of the models.\n"
+    )
+
+
 def to_markdown(results: dict[str, Any]) -> str:
     """Returns the tables of all parts that were measured."""
     machine = results["machine"]
@@ -84,4 +148,6 @@ def to_markdown(results: dict[str, Any]) -> str:
         text += ["## The whole study\n", _study(study, throughput["official_epoch_seconds"])]
     if "alternatives" in results:
         text += ["## What else was tried\n", _alternatives(results["alternatives"])]
+    if "growth" in results:
+        text += ["## Larger grids\n", _growth(results["growth"], study)]
     return "\n".join(text)

@@ -181,8 +181,8 @@ def test_a_grid_of_84_networks_is_cut_and_says_so(params: Params):
         figures = [draw(tables) for draw in (draw_ranking, draw_interaction, draw_heat_maps)]
     assert [defect for figure in figures if figure for defect in defects(figure.figure)] == []
     captions = [figure.caption for figure in figures if figure]
-    assert captions[0].startswith("The best 40 of 84 networks.")
-    assert all(caption.startswith("The 5 most accurate of 12 layouts.") for caption in captions[1:])
+    assert captions[0].startswith("The 40 of 84 networks with the highest means.")
+    assert all(caption.startswith("The 5 of 12 layouts with the highest means.") for caption in captions[1:])
 
 
 @pytest.mark.parametrize("grid", ["default", "two", "forty", "one_fold"])

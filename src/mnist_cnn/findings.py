@@ -174,7 +174,10 @@ def ranking_rows(study: Study, decision: Decision | None, compare: Compare) -> l
 
 
 def pair_rows(study: Study, compare: Compare) -> list[PairRow]:
-    """Lists the differences between networks; of a large grid, only those from the most accurate one."""
+    """Lists the differences between networks; of a large grid, only those from the most accurate one.
+
+    The intervals are those of all pairs together either way.
+    """
     if len(study.folds) < 2 or len(study.networks) < 2:
         return []
     fit = block_fit(study.validation_accuracy)

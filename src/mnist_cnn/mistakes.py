@@ -1,15 +1,6 @@
 """Which digits are shown as mistakes: those that the recommended network, or most networks, get wrong.
 
-The caller hands over the arrays as `evaluate` wrote them, and the images of `data/prepared`:
-
-    shown = load_file(EVALUATION / network.place / "predictions.safetensors")
-    everyone = [load_file(EVALUATION / one.place / "predictions.safetensors") for one in params.networks()]
-    mistakes = Mistakes(
-        test=test_mistakes(load_test_images(PREPARED), shown["test_labels"], shown["test_probabilities"]),
-        validation=hard_digits(
-            load_training_set(PREPARED).images, np.stack([one["validation_labels"] for one in everyone])
-        ),
-    )
+The caller hands over the arrays as `evaluate` wrote them, and the images of `data/prepared`.
 """
 
 from collections.abc import Sequence
@@ -138,8 +129,9 @@ def _answers(
     predicted: NDArray[np.uint8], wrong: NDArray[np.bool_], weights: NDArray[np.float32] | None = None
 ) -> NDArray[np.float64]:
     """Adds up the wrong answers, or their weights, for each digit: shape (10, n)."""
-    amount = wrong.astype(np.float64) if weights is None else wrong * weights.astype(np.float64)
-    return np.stack([(amount * (predicted == digit)).sum(axis=0) for digit in range(CLASSES)])
+    given = (wrong & (predicted == digit) for digit in range(CLASSES))  # one at a time: a byte an answer
+    sums = [one.sum(axis=0) if weights is None else (one * weights).sum(axis=0, dtype=float) for one in given]
+    return np.stack(sums).astype(np.float64)
 
 
 def _most_common(

@@ -7,7 +7,8 @@ from rich.table import Column, Table
 
 from mnist_cnn.command import run
 from mnist_cnn.paths import PLOTS, REPORT
-from mnist_cnn.tables import NetworkRow, read_tables
+from mnist_cnn.selection import leading_networks, network_cut
+from mnist_cnn.tables import NetworkRow, StudyTables, read_tables
 
 HEADS = ("network", "kernel", "parameters", "MACs", "training s", "validation accuracy", "test accuracy")
 
@@ -29,17 +30,20 @@ def network_table(rows: Sequence[NetworkRow]) -> Table:
     return table
 
 
-def print_table(rows: Sequence[NetworkRow]) -> None:
+def print_table(tables: StudyTables) -> None:
     """Prints the table of the networks, as wide as it needs to be where no terminal limits it."""
-    console = Console()
+    console, shown = Console(), set(leading_networks(tables))
     if not console.is_terminal:
         console.width = 120
-    console.print(network_table(rows))
+    console.print(network_table([row for row in tables.networks if row.network in shown]))
+    cut = network_cut(tables)
+    if cut:
+        print(f"{cut}All are in {PLOTS}/networks.csv.")
 
 
 def main() -> None:
     """Prints the table, and where the rest is."""
-    print_table(read_tables(PLOTS).networks)
+    print_table(read_tables(PLOTS))
     print("± is one standard deviation over the folds; seconds are CPU seconds on the machine that trained.")
     print(f"Report: {REPORT}/index.html, {REPORT}/report.md; plots: `dvc plots show`, their data: {PLOTS}/")
 

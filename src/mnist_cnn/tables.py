@@ -149,7 +149,12 @@ class RankingRow(NetworkCell):
 
 
 class PairRow(Row):
-    """pairs.csv: the difference in accuracy of two networks, with Tukey's simultaneous interval."""
+    """pairs.csv: the difference in accuracy of two networks, with Tukey's simultaneous interval.
+
+    Of a grid with more than `findings.ALL_PAIRS_UP_TO` networks, only the pairs with the most accurate one
+    are listed, which is then `first`. The quantile stays that of all pairs: the intervals of those listed
+    hold together with at least the study's confidence (conservative).
+    """
 
     first: str
     second: str

@@ -21,24 +21,22 @@ from mnist_cnn.figures.style import (
     log_axis,
     log_padded,
     new_figure,
-    padded,
     percent_axis,
     settle,
 )
-from mnist_cnn.report.numbers import counted, given, listed
+from mnist_cnn.figures.tradeoff import (
+    caption,
+    foremost,
+    large_marks,
+    limits,
+    seen,
+    shown_network,
+    small_marks,
+    with_bars,
+)
+from mnist_cnn.report.numbers import given
+from mnist_cnn.selection import ALL_NAMED_UP_TO
 from mnist_cnn.tables import NetworkRow, StudyTables
-
-ALL_LABELLED_UP_TO = 20  # networks; of more, only those on the Pareto line and the recommended one
-
-
-def _limits(tables: StudyTables) -> tuple[float, float]:
-    """Returns the limits of the accuracies, in percent; the target is inside if it is not far away."""
-    values = [100 * run.validation_accuracy for run in tables.runs]
-    values += [100 * bound for row in tables.ranking for bound in (row.lower, row.upper)]
-    low, high = padded(values)
-    target = 100 * tables.summary.target
-    near = low - (high - low) <= target <= high + (high - low)
-    return padded([*values, target]) if near else (low, high)
 
 
 def _lines(axes: Axes, tables: StudyTables, front: Sequence[NetworkRow]) -> list[Annotation]:
@@ -63,14 +61,14 @@ def _lines(axes: Axes, tables: StudyTables, front: Sequence[NetworkRow]) -> list
 
 
 def _points(axes: Axes, tables: StudyTables) -> None:
-    """Draws the runs, faint, and each network with its interval; rings the recommended one."""
+    """Draws the small marks, faint, and networks with their intervals; rings the recommended one."""
     looks = kernel_looks([row.kernel_size for row in tables.networks])
-    intervals = {row.network: (100 * row.lower, 100 * row.upper) for row in tables.ranking}
+    intervals = {row.network: (100 * row.lower, 100 * row.upper) for row in with_bars(tables)}
     for size, look in looks.items():
-        runs = [run for run in tables.runs if run.kernel_size == size]
-        x, y = [run.training_seconds for run in runs], [100 * run.validation_accuracy for run in runs]
+        small = [row for row in small_marks(tables) if row.kernel_size == size]
+        x, y = [row.training_seconds for row in small], [100 * row.validation_accuracy for row in small]
         axes.scatter(x, y, s=9, marker=look.marker, color=look.colour, alpha=0.28, linewidths=0, zorder=1.5)
-        rows = [row for row in tables.networks if row.kernel_size == size]
+        rows = [row for row in large_marks(tables) if row.kernel_size == size]
         bars = [(row.training_seconds, *intervals[row.network]) for row in rows if row.network in intervals]
         if bars:
             axes.vlines(*zip(*bars, strict=True), color=look.colour, linewidth=1.2, zorder=3)
@@ -79,23 +77,17 @@ def _points(axes: Axes, tables: StudyTables) -> None:
             x, y, s=46, marker=look.marker, color=look.colour, edgecolors="white", linewidths=0.7, zorder=4
         )
     if tables.summary.reason is not None:
-        shown = _shown(tables)
+        shown = shown_network(tables)
         place = shown.training_seconds, 100 * shown.validation_accuracy
         axes.scatter(*place, s=230, facecolors="none", edgecolors=INK, linewidths=1.8, zorder=5)
 
 
-def _shown(tables: StudyTables) -> NetworkRow:
-    return next(row for row in tables.networks if row.network == tables.summary.shown_network)
-
-
 def _label(axes: Axes, tables: StudyTables, front: Sequence[NetworkRow]) -> None:
     """Writes the names beside the points, the important ones first."""
-    first = [row for row in tables.networks if row.network == tables.summary.shown_network]
-    first += [row for row in front if row not in first]
-    others = sorted(
-        (row for row in tables.networks if row not in first), key=lambda row: row.training_seconds
-    )
-    rows = first + others if len(tables.networks) <= ALL_LABELLED_UP_TO else first
+    rows = foremost(tables)
+    if len(tables.networks) <= ALL_NAMED_UP_TO:
+        others = (row for row in tables.networks if row not in rows)
+        rows += sorted(others, key=lambda row: row.training_seconds)
     marks = [
         Mark(
             row.training_seconds,
@@ -111,7 +103,7 @@ def _label(axes: Axes, tables: StudyTables, front: Sequence[NetworkRow]) -> None
 def _blocked(axes: Axes, tables: StudyTables) -> list[Bbox]:
     """Returns the boxes of the markers and of the ring, in pixels."""
     boxes = []
-    for row in tables.networks:
+    for row in large_marks(tables):
         x, y = axes.transData.transform((row.training_seconds, 100 * row.validation_accuracy))
         ringed = row.network == tables.summary.shown_network and tables.summary.reason is not None
         half = (9 if ringed else 5) * POINT
@@ -120,17 +112,17 @@ def _blocked(axes: Axes, tables: StudyTables) -> list[Bbox]:
 
 
 def _disliked(axes: Axes, tables: StudyTables, front: Sequence[NetworkRow]) -> list[tuple[float, float]]:
-    """Returns points in pixels that names had better not cover: runs, and dots along all lines."""
-    runs = [(run.training_seconds, 100 * run.validation_accuracy) for run in tables.runs]
+    """Returns points in pixels that names had better not cover: small marks, and dots along all lines."""
+    small = [(row.training_seconds, 100 * row.validation_accuracy) for row in small_marks(tables)]
     median = {row.network: row.training_seconds for row in tables.networks}
-    lines = [[(median[row.network], 100 * y) for y in (row.lower, row.upper)] for row in tables.ranking]
+    lines = [[(median[row.network], 100 * y) for y in (row.lower, row.upper)] for row in with_bars(tables)]
     for left, right in pairwise(front):
         low, high = 100 * left.validation_accuracy, 100 * right.validation_accuracy
         start, end = left.training_seconds, right.training_seconds
         lines += [[(start, low), (end, low)], [(end, low), (end, high)]]
     lines += [[(x, 100 * tables.summary.target) for x in axes.get_xlim()]]
     dots = [dot for line in lines for dot in dots_along(*axes.transData.transform(line))]
-    return dots + [(float(x), float(y)) for x, y in axes.transData.transform(runs)]
+    return dots + [(float(x), float(y)) for x, y in axes.transData.transform(small)]
 
 
 def draw_accuracy_time(tables: StudyTables) -> ReportFigure:
@@ -138,8 +130,8 @@ def draw_accuracy_time(tables: StudyTables) -> ReportFigure:
     figure = new_figure(5.6)
     axes = figure.subplots()
     front = pareto(tables.networks)
-    percent_axis(axes, "y", _limits(tables))
-    log_axis(axes, "x", log_padded([run.training_seconds for run in tables.runs]), "{} s")
+    percent_axis(axes, "y", limits(tables))
+    log_axis(axes, "x", log_padded([row.training_seconds for row in small_marks(tables)]), "{} s")
     axes.set_xlabel("Training time, CPU (log scale)")
     axes.set_ylabel("Validation accuracy, %")
     texts = _lines(axes, tables, front)
@@ -150,53 +142,5 @@ def draw_accuracy_time(tables: StudyTables) -> ReportFigure:
     spread_beside(axes, texts)
     _label(axes, tables, front)
     return ReportFigure(
-        "accuracy_time", "Accuracy against training time", _caption(tables), _seen(tables, front), figure
-    )
-
-
-def _caption(tables: StudyTables) -> str:
-    summary = tables.summary
-    bars = (
-        f"bar: {words.confidence(summary)} t interval of that mean, each network by itself (to compare "
-        "networks, see the ranking). "
-        if tables.ranking
-        else "one fold gives no interval. "
-    )
-    ring = "Ringed and bold: the recommended network. " if summary.reason is not None else ""
-    named = "" if len(tables.networks) <= ALL_LABELLED_UP_TO else "Only networks on that line are named. "
-    outside = 100 * summary.target
-    low, high = _limits(tables)
-    where = "below" if outside < low else "above"
-    beyond = (
-        ""
-        if low <= outside <= high
-        else f"The target of {words.given_percent(summary.target)} is {where} it. "
-    )
-    return (
-        f"Each large mark is a network: mean validation accuracy and median training time; {bars}"
-        f"Small marks are the single runs. Stepped line: no other network is both faster and more accurate. "
-        f"Grey band: within {given(summary.margin)} percentage points of the highest mean. "
-        f"{beyond}{ring}{named}{words.folds(summary)} Seconds are CPU seconds "
-        "of one thread on this machine."
-    )
-
-
-def _seen(tables: StudyTables, front: Sequence[NetworkRow]) -> str:
-    rows, summary, shown = tables.networks, tables.summary, _shown(tables)
-    best = next(row for row in rows if row.network == summary.most_accurate)
-    fastest = min(rows, key=lambda row: row.training_seconds)
-    role = "Recommended" if summary.reason is not None else "Highest mean"
-    return (
-        f"Scatter plot of {counted(len(rows), 'network')}. Fastest: {_numbers(fastest)}. "
-        f"Most accurate: {_numbers(best)}. {role}: {_numbers(shown)}. "
-        f"Mean at or above the target of {words.given_percent(summary.target)}: {summary.meeting_target} of "
-        f"{counted(len(rows), 'network')}. "
-        f"On the line of the best trade-offs: {listed([words.network_name(row) for row in front])}."
-    )
-
-
-def _numbers(row: NetworkRow) -> str:
-    return (
-        f"{words.network_name(row)} with {words.percent(row.validation_accuracy)} "
-        f"in {words.seconds(row.training_seconds)}"
+        "accuracy_time", "Accuracy against training time", caption(tables), seen(tables, front), figure
     )

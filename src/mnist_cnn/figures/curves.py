@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from mnist_cnn.figures import words
-from mnist_cnn.figures.grid import cut_sentence, layouts
 from mnist_cnn.figures.style import (
     INK,
     KernelLook,
@@ -24,6 +23,7 @@ from mnist_cnn.figures.style import (
     settle,
 )
 from mnist_cnn.report.numbers import counted
+from mnist_cnn.selection import layout_cut, leading_layouts
 from mnist_cnn.tables import CurveRow, StudyTables
 
 Value = Callable[[CurveRow], float]
@@ -85,19 +85,9 @@ def _accuracy_axis(axes: Axes, errors: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _most_layouts(tables: StudyTables) -> list[str]:
-    """Returns the layouts that have a panel: the most accurate ones, in the order of params.yaml."""
-    names = layouts(tables)
-    highest = {
-        name: max(row.validation_accuracy for row in tables.networks if row.model == name) for name in names
-    }
-    kept = sorted(names, key=lambda name: -highest[name])[:MOST_LAYOUTS]
-    return [name for name in names if name in kept]
-
-
 def draw_learning_curves(tables: StudyTables) -> ReportFigure:
     """Draws loss and accuracy against epochs, in training and validation."""
-    names = _most_layouts(tables)
+    names = leading_layouts(tables, MOST_LAYOUTS)
     curves = [row for row in tables.learning_curves if row.model in names]
     looks = kernel_looks([row.kernel_size for row in tables.networks])
     columns = _columns(len(names))
@@ -133,7 +123,7 @@ def draw_learning_curves(tables: StudyTables) -> ReportFigure:
     figure.legend(handles=keys, loc="outside upper left", ncols=7, columnspacing=1.2, handlelength=2.2)
     settle(figure)
     return ReportFigure(
-        "learning_curves", "Learning curves", _caption(tables, len(names)), _seen(tables, curves), figure
+        "learning_curves", "Learning curves", _caption(tables, names), _seen(tables, curves), figure
     )
 
 
@@ -154,14 +144,14 @@ def _shared_axes(pair: Sequence[Axes], curves: Sequence[CurveRow], *, first: boo
         accuracy.set_xlabel("Epochs")
 
 
-def _caption(tables: StudyTables, shown: int) -> str:
+def _caption(tables: StudyTables, shown: Sequence[str]) -> str:
     thin = (
         "Thick: the mean over the folds; thin: the single folds. "
         if len(tables.networks) <= FOLDS_UP_TO
         else "Lines are means over the folds. "
     )
     return (
-        f"{cut_sentence(tables, shown)}Dashed: on the images trained on since the point before; solid: on "
+        f"{layout_cut(tables, shown)}Dashed: on the images trained on since the point before; solid: on "
         f"validation images. {thin}Accuracy stands on a log scale of its error: equal steps are equal "
         "ratios of errors. The curves are measured on a part of the validation images. "
         f"{words.folds(tables.summary)}"

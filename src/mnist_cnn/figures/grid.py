@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from mnist_cnn.figures.style import MOST_NETWORKS
 from mnist_cnn.tables import NetworkRow, RunRow, StudyTables
 
 
@@ -14,26 +13,6 @@ def accuracy(row: NetworkRow | RunRow) -> float:
 def seconds(row: NetworkRow | RunRow) -> float:
     """Returns the training time, CPU seconds."""
     return row.training_seconds
-
-
-def layouts(tables: StudyTables) -> list[str]:
-    """Returns the layouts in the order of params.yaml; of a large grid, the most accurate ones."""
-    names = list(dict.fromkeys(row.model for row in tables.networks))
-    kernels = len({row.kernel_size for row in tables.networks})
-    most = max(MOST_NETWORKS // kernels, 1)
-    if len(names) <= most:
-        return names
-    highest = {
-        name: max(row.validation_accuracy for row in tables.networks if row.model == name) for name in names
-    }
-    kept = sorted(names, key=lambda name: -highest[name])[:most]
-    return [name for name in names if name in kept]
-
-
-def cut_sentence(tables: StudyTables, shown: int) -> str:
-    """Says how many of the layouts are shown, if not all."""
-    total = len({row.model for row in tables.networks})
-    return f"The {shown} most accurate of {total} layouts. " if shown < total else ""
 
 
 def kernel_sizes(tables: StudyTables) -> list[int]:

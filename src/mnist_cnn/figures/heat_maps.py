@@ -10,8 +10,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from mnist_cnn.figures import words
-from mnist_cnn.figures.grid import accuracy, cut_sentence, kernel_sizes, layouts, seconds
+from mnist_cnn.figures.grid import accuracy, kernel_sizes, seconds
 from mnist_cnn.figures.style import INK, SMALL, ReportFigure, new_figure, settle
+from mnist_cnn.selection import layout_cut, leading_layouts
 from mnist_cnn.tables import NetworkRow, StudyTables
 
 SIDE_BY_SIDE_UP_TO = 6  # kernels; the cells of more would be narrower than their numbers
@@ -46,7 +47,7 @@ def _label(axes: Axes, title: str, kernels: Sequence[int], names: Sequence[str])
 
 def draw_heat_maps(tables: StudyTables) -> ReportFigure:
     """Draws accuracy and time as tables of layouts and kernels on colours."""
-    names, kernels = layouts(tables), kernel_sizes(tables)
+    names, kernels = leading_layouts(tables), kernel_sizes(tables)
     by_place = {(row.model, row.kernel_size): row for row in tables.networks}
     cells = [[by_place[name, size] for size in kernels] for name in names]
     side_by_side, height = len(kernels) <= SIDE_BY_SIDE_UP_TO, 0.44 * len(names)
@@ -63,7 +64,7 @@ def draw_heat_maps(tables: StudyTables) -> ReportFigure:
         _frame(axes, tables, cells)
     settle(figure)
     title = "The whole grid in numbers"
-    return ReportFigure("heat_maps", title, _caption(tables, len(names)), _seen(tables), figure)
+    return ReportFigure("heat_maps", title, _caption(tables, names), _seen(tables), figure)
 
 
 def _norm(values: NDArray[np.float64], kind: type[Normalize]) -> Normalize:
@@ -81,7 +82,7 @@ def _frame(axes: Axes, tables: StudyTables, cells: Cells) -> None:
                 axes.add_patch(Rectangle((column, place), 1, 1, **look))
 
 
-def _caption(tables: StudyTables, shown: int) -> str:
+def _caption(tables: StudyTables, shown: Sequence[str]) -> str:
     summary = tables.summary
     several = len(summary.folds) > 1
     spread = (
@@ -92,7 +93,7 @@ def _caption(tables: StudyTables, shown: int) -> str:
     frame = "Framed: the recommended network. " if summary.reason is not None else ""
     apart = "Which of them differ is seen in the ranking, not here. " if tables.ranking else ""
     return (
-        f"{cut_sentence(tables, shown)}In percent: {spread}; in seconds: the median training time (CPU "
+        f"{layout_cut(tables, shown)}In percent: {spread}; in seconds: the median training time (CPU "
         "seconds of one thread on this machine; colours on a log scale). "
         f"{frame}{apart}{words.folds(summary)}"
     )

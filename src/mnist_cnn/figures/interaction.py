@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
 from mnist_cnn.figures import words
-from mnist_cnn.figures.grid import accuracy, cut_sentence, kernel_sizes, layouts, seconds
+from mnist_cnn.figures.grid import accuracy, kernel_sizes, seconds
 from mnist_cnn.figures.labels import spread_beside
 from mnist_cnn.figures.style import (
     GREY,
@@ -22,6 +22,7 @@ from mnist_cnn.figures.style import (
     percent_axis,
     settle,
 )
+from mnist_cnn.selection import layout_cut, leading_layouts
 from mnist_cnn.tables import NetworkRow, RunRow, StudyTables
 
 Value = Callable[[NetworkRow | RunRow], float]
@@ -68,7 +69,7 @@ def _name_ends(axes: Axes, tables: StudyTables, names: Sequence[str], value: Val
 
 def draw_interaction(tables: StudyTables) -> ReportFigure:
     """Draws accuracy and training time against the kernel, a line a layout."""
-    names = layouts(tables)
+    names = leading_layouts(tables)
     shown = [run for run in tables.runs if run.model in names]
     figure = new_figure(max(4.2, 1.6 + 0.26 * len(names)))
     left, right = figure.subplots(1, 2)
@@ -85,7 +86,7 @@ def draw_interaction(tables: StudyTables) -> ReportFigure:
     spread_beside(left, texts[0], starts)
     spread_beside(right, texts[1], starts)
     caption = (
-        f"{cut_sentence(tables, len(names))}Large marks: mean accuracy and median time of a network; small "
+        f"{layout_cut(tables, names)}Large marks: mean accuracy and median time of a network; small "
         "marks: its single runs (CPU seconds of one thread). Parallel lines mean that the kernel does the "
         f"same in every layout. {_depends(tables)}{words.folds(tables.summary)} Layouts stand a little "
         "beside each other to be told apart."
@@ -96,7 +97,7 @@ def draw_interaction(tables: StudyTables) -> ReportFigure:
 def _depends(tables: StudyTables) -> str:
     """Says whether there is one kernel effect to speak of, where the grid can tell."""
     depends = tables.summary.kernel_depends_on_layout
-    if depends is None or len(layouts(tables)) < 2 or len(kernel_sizes(tables)) < 2:
+    if depends is None or len(leading_layouts(tables)) < 2 or len(kernel_sizes(tables)) < 2:
         return ""
     shown = "is shown" if depends else "is not shown"
     return f"The kernel's effect on accuracy {shown} to depend on the layout. "

@@ -13,7 +13,6 @@ from mnist_cnn.figures.style import (
     FAINT,
     GREY,
     INK,
-    MOST_NETWORKS,
     SMALL,
     ReportFigure,
     beside,
@@ -23,6 +22,7 @@ from mnist_cnn.figures.style import (
     settle,
 )
 from mnist_cnn.report.numbers import counted, given, listed
+from mnist_cnn.selection import leading_names, leading_networks, network_cut
 from mnist_cnn.tables import RankingRow, StudyTables
 
 PURPLE, ORANGE = COLOURS[3], COLOURS[5]  # the first three are the kernels'
@@ -62,9 +62,15 @@ def _rows(axes: Axes, rows: Sequence[RankingRow], tables: StudyTables) -> list[L
     return list(keys.values())
 
 
+def _leading(tables: StudyTables) -> list[RankingRow]:
+    """Returns the rows that are shown, by falling mean."""
+    names = set(leading_networks(tables))
+    return [row for row in tables.ranking if row.network in names]
+
+
 def _limits(tables: StudyTables) -> tuple[float, float]:
     """Returns the limits of the accuracies that are shown, in percent."""
-    rows = tables.ranking[:MOST_NETWORKS]
+    rows = _leading(tables)
     names = {row.network for row in rows}
     values = [100 * run.validation_accuracy for run in tables.runs if run.network in names]
     values += [100 * (row.mean + sign * row.comparison_half_width) for row in rows for sign in (-1, 1)]
@@ -73,9 +79,9 @@ def _limits(tables: StudyTables) -> tuple[float, float]:
 
 def draw_ranking(tables: StudyTables) -> ReportFigure | None:
     """Draws the ranking; None where there is one fold, which allows no comparison."""
-    rows, summary = tables.ranking[:MOST_NETWORKS], tables.summary
-    if not rows:
+    if not tables.ranking:
         return None
+    rows, summary = _leading(tables), tables.summary
     figure = new_figure(1.5 + 0.27 * len(rows))
     axes = figure.subplots()
     best, margin = 100 * rows[0].mean, 100 * summary.margin
@@ -96,8 +102,7 @@ def draw_ranking(tables: StudyTables) -> ReportFigure | None:
 
 
 def _caption(tables: StudyTables) -> str:
-    summary, shown = tables.summary, min(len(tables.ranking), MOST_NETWORKS)
-    cut = f"The best {shown} of {len(tables.ranking)} networks. " if shown < len(tables.ranking) else ""
+    summary = tables.summary
     low, high = _limits(tables)
     target = (
         f"dashed: the target of {words.given_percent(summary.target)}; "
@@ -106,10 +111,10 @@ def _caption(tables: StudyTables) -> str:
     )
     bold = "bold: the recommended network; " if summary.reason is not None else ""
     return (
-        f"{cut}Mean validation accuracy with its comparison interval: two networks whose bars do not overlap "
-        f"differ (Tukey, {words.confidence(summary)} for all pairs together). Marks: what is shown against "
-        f"the best (Hsu). Grey points below the bars: the single folds; grey band: within "
-        f"{given(summary.margin)} percentage points of the highest mean; {bold}{target}"
+        f"{network_cut(tables)}Mean validation accuracy with its comparison interval: two networks "
+        f"whose bars do not overlap differ (Tukey, {words.confidence(summary)} for all pairs together). "
+        f"Marks: what is shown against the best (Hsu). Grey points below the bars: the single folds; grey "
+        f"band: within {given(summary.margin)} percentage points of the highest mean; {bold}{target}"
         "at the right: mean accuracy and median training time (CPU seconds of one thread on this "
         f"machine). {words.folds(summary)}"
     )
@@ -124,6 +129,6 @@ def _seen(tables: StudyTables) -> str:
         f"{counted(len(rows), 'network')} by falling mean accuracy, from {words.network_name(best)} with "
         f"{words.percent(best.mean)} to {words.network_name(last)} with {words.percent(last.mean)}; each bar "
         f"reaches {words.points(best.comparison_half_width)} points to either side. May be the best: "
-        f"{listed(top)}. Shown within {given(tables.summary.margin)} points of the best: "
+        f"{listed(leading_names(top))}. Shown within {given(tables.summary.margin)} points of the best: "
         f"{within} of {len(rows)}."
     )

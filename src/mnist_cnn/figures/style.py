@@ -21,7 +21,6 @@ from mnist_cnn.files import replacing
 WIDTH = 8.5  # inches: at 390 px of a phone the smallest type is still 6 px high
 DPI = 150
 SMALL = 9.0  # points; nothing is smaller
-MOST_NETWORKS = 40  # a figure with a row or a curve a network shows the best of more
 
 INK, GREY, FAINT = "#1a1a1a", "#5f5f5f", "#b5b5b5"
 BAND = "#e8e8e8"

@@ -8,6 +8,7 @@ from mnist_cnn.report.numbers import (
     listed,
     percent_interval,
 )
+from mnist_cnn.selection import leading_names
 from mnist_cnn.statistics.choice import Reason
 from mnist_cnn.statistics.ranking import Goal
 from mnist_cnn.tables import NetworkCell, NetworkRow, RankingRow, StudyTables
@@ -131,6 +132,21 @@ def may_be_best_sentence(tables: StudyTables) -> str:
     )
 
 
+def pairs_sentence(tables: StudyTables) -> str:
+    """Says which pairs of networks are listed, and what their intervals hold for; empty if all pairs are."""
+    networks, listed_pairs = len(tables.networks), len(tables.pairs)
+    all_pairs = networks * (networks - 1) // 2
+    if listed_pairs == all_pairs:
+        return ""
+    differ = sum(row.differ for row in tables.pairs)
+    return (
+        f"Of the {all_pairs:,} pairs of networks, plots/pairs.csv has the {listed_pairs:,} with"
+        f" {short(network(tables, tables.summary.most_accurate))}; {differ:,} of them are shown to differ."
+        f" Their intervals are Tukey's for all {all_pairs:,} pairs together: they hold with at least"
+        f" {given(tables.summary.confidence)} % confidence, and are wider than these pairs alone would need."
+    )
+
+
 def ranking_reservations(tables: StudyTables) -> str:
     """Names the networks whose place a re-analysis changes; empty if there is none."""
     sentences = []
@@ -144,7 +160,7 @@ def ranking_reservations(tables: StudyTables) -> str:
     ):
         names = [short(row) for row in tables.ranking if getattr(row, changed)]
         if names:
-            sentences.append(f"{what} {listed(names)}.")
+            sentences.append(f"{what} {listed(leading_names(names))}.")
     return " ".join(sentences)
 
 

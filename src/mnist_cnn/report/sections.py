@@ -1,5 +1,7 @@
 """The sections of the report: which paragraphs, lists, tables and figures each is made of."""
 
+from collections.abc import Sequence
+
 from mnist_cnn.report.blocks import Block, Bullets, Facts, Paragraph
 from mnist_cnn.report.effects import (
     main_steps,
@@ -20,11 +22,13 @@ from mnist_cnn.report.recommendation import (
     cost_sentence,
     may_be_best_sentence,
     network,
+    pairs_sentence,
     ranking_reservations,
     reason_clause,
     reservation,
 )
 from mnist_cnn.report.tabulation import gap_table, network_table, price_table, ranking_table
+from mnist_cnn.selection import layout_cut, leading_layouts
 from mnist_cnn.statistics.contrasts import Factor
 from mnist_cnn.tables import ALL_LAYOUTS, EffectRow, StudyTables
 
@@ -72,11 +76,18 @@ def effects(tables: StudyTables) -> list[Block]:
             "The grid holds no two networks that differ in one thing alone: no effect is estimated."
         )
     times = {(r.factor, r.high, r.low): time_sentence(r) for r in select(tables.effects, "training_seconds")}
-    items = []
-    for row in rows:
+    shown, items = (ALL_LAYOUTS, *leading_layouts(tables)), []
+    for row in (row for row in rows if row.scope in shown):
         time = times[row.factor, row.high, row.low] if row.scope == ALL_LAYOUTS else ""
         items.append(_item(tables, row, time))
-    return [*_paragraph(_effects_introduction(tables)), Bullets(items), *_kernel_times(tables)]
+    introduction = _paragraph(_effects_introduction(tables), _left_out(tables, shown[1:]))
+    return [*introduction, Bullets(items), *_kernel_times(tables)]
+
+
+def _left_out(tables: StudyTables, shown: Sequence[str]) -> str:
+    """Says of which layouts the kernel's effects follow, where those in each are given and not all are."""
+    cut = layout_cut(tables, shown) if tables.summary.kernel_depends_on_layout else ""
+    return f"{cut}All are in plots/effects.csv." if cut else ""
 
 
 def _effects_introduction(tables: StudyTables) -> str:
@@ -123,7 +134,8 @@ def ranking(tables: StudyTables) -> list[Block]:
     """Who may be the best, and who is shown to be close to it."""
     if len(tables.ranking) < 2:
         return []
-    return [*_paragraph(may_be_best_sentence(tables), ranking_reservations(tables)), ranking_table(tables)]
+    sentences = (may_be_best_sentence(tables), ranking_reservations(tables), pairs_sentence(tables))
+    return [*_paragraph(*sentences), ranking_table(tables)]
 
 
 def prices(tables: StudyTables) -> list[Block]:

@@ -9,6 +9,7 @@ from mnist_cnn.report.numbers import (
     seconds,
 )
 from mnist_cnn.report.recommendation import short
+from mnist_cnn.selection import layout_cut, leading_layouts, leading_networks, network_cut
 from mnist_cnn.tables import NetworkCell, NetworkRow, PriceRow, RankingRow, StudyTables
 
 TRAINING = "Training, s"
@@ -28,9 +29,15 @@ def _marked(tables: StudyTables, rows: list[str]) -> int | None:
     return rows.index(tables.summary.shown_network) if tables.summary.reason else None
 
 
+def _rest(cut: str, name: str) -> str:
+    """Says where all rows stand, if a table has not all of them."""
+    return f" {cut}All are in plots/{name}.csv." if cut else ""
+
+
 def ranking_table(tables: StudyTables) -> Table:
-    """The networks by falling mean, each with what may be said of it."""
-    summary = tables.summary
+    """The networks by falling mean, each with what may be said of it; of a large grid the first ones."""
+    summary, shown = tables.summary, set(leading_networks(tables))
+    ranking = [row for row in tables.ranking if row.network in shown]
     sure = f"{given(summary.confidence)} %"
     heads = (
         "Layout",
@@ -43,11 +50,12 @@ def ranking_table(tables: StudyTables) -> Table:
         TRAINING,
     )
     return Table(
-        caption=f"Sorted by mean; that order alone is no ranking. Intervals: {sure}. {MACHINE}.",
+        caption=f"Sorted by mean; that order alone is no ranking. Intervals: {sure}. {MACHINE}."
+        + _rest(network_cut(tables), "ranking"),
         heads=heads,
-        rows=[_ranking_cells(row, summary.margin) for row in tables.ranking],
+        rows=[_ranking_cells(row, summary.margin) for row in ranking],
         names=2,
-        marked=_marked(tables, [row.network for row in tables.ranking]),
+        marked=_marked(tables, [row.network for row in ranking]),
     )
 
 
@@ -96,13 +104,16 @@ def _price_cells(row: PriceRow, cells: dict[str, NetworkRow]) -> tuple[str, ...]
 
 
 def network_table(tables: StudyTables) -> Table:
-    """All networks with what was measured."""
+    """All networks with what was measured; of a large grid those with the highest means."""
+    shown = set(leading_networks(tables))
+    rows, cut = [row for row in tables.networks if row.network in shown], network_cut(tables)
     spread = (
         "mean ± one standard deviation over the folds" if len(tables.summary.folds) > 1 else "of the one fold"
     )
     return Table(
-        caption=f"All networks. Accuracies: {spread}; gap: training minus validation accuracy."
-        f" {MACHINE}, median over the folds. Test accuracy chose nothing.",
+        caption=f"{cut or 'All networks. '}Accuracies: {spread}; gap: training minus validation accuracy."
+        f" {MACHINE}, median over the folds. Test accuracy chose nothing."
+        + (" All are in plots/networks.csv." if cut else ""),
         heads=(
             "Layout",
             "Kernel",
@@ -114,9 +125,9 @@ def network_table(tables: StudyTables) -> Table:
             "Gap, points",
             "Validation loss",
         ),
-        rows=[_network_cells(row, tables.summary.target) for row in tables.networks],
+        rows=[_network_cells(row, tables.summary.target) for row in rows],
         names=2,
-        marked=_marked(tables, [row.network for row in tables.networks]),
+        marked=_marked(tables, [row.network for row in rows]),
     )
 
 
@@ -140,12 +151,13 @@ def _spread(std: float | None) -> str:
 def gap_table(tables: StudyTables) -> Table:
     """By how much each layout does better on images that it has seen."""
     sure = f"{given(tables.summary.confidence)} %"
-    rows = []
-    for row in tables.gaps:
+    shown, rows = leading_layouts(tables), []
+    for row in (row for row in tables.gaps if row.model in shown):
         gap = points_interval(row.gap, row.lower, row.upper, 0, signed=True)
         rows.append((row.model, gap.estimate, gap.brackets))
     return Table(
-        caption="Training minus validation accuracy of each layout, averaged over the kernels.",
+        caption="Training minus validation accuracy of each layout, averaged over the kernels."
+        + _rest(layout_cut(tables, shown), "gaps"),
         heads=("Layout", "Gap, percentage points", f"{sure} interval (own)"),
         rows=rows,
     )

@@ -8,7 +8,7 @@ Writes metrics/summary.json and metrics/networks.json, and under plots/ the tabl
 from itertools import chain
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors import safe_open
 
 from mnist_cnn.command import run
 from mnist_cnn.dataset import TrainingSet
@@ -48,9 +48,10 @@ def read_study(params: Params, data: TrainingSet) -> Study:
 
 def read_confusion(network: Network, folds: tuple[int, ...], data: TrainingSet) -> list[ConfusionRow]:
     """Counts what a network mistakes for what, over all images that it was validated on."""
-    predictions = load_file(EVALUATION / network.place / "predictions.safetensors")
+    with safe_open(EVALUATION / network.place / "predictions.safetensors", "numpy") as file:
+        predicted = file.get_tensor("validation_labels")
     judged = np.isin(data.folds, folds)
-    return confusion_rows(data.images.labels[judged], predictions["validation_labels"][judged])
+    return confusion_rows(data.images.labels[judged], predicted[judged])
 
 
 def tabulate(study: Study, params: Params, data: TrainingSet) -> StudyTables:
@@ -83,7 +84,7 @@ def main() -> None:
     write_tables(PLOTS, tables)
     write_json(METRICS / "networks.json", nested_metrics(tables.networks))
     write_json(METRICS / "summary.json", headline(tables))
-    print_table(tables.networks)
+    print_table(tables)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ Writes report/report.md, report/index.html and report/figures/.
 """
 
 import shutil
-from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors import safe_open
 
 from mnist_cnn.command import run
 from mnist_cnn.figures.all import draw_figures
@@ -31,20 +30,20 @@ from mnist_cnn.tables import read_tables
 FIGURES = REPORT / "figures"
 
 
-def read_predictions(network: Network) -> Mapping[str, NDArray[Any]]:
-    """Reads what the models of a network answered."""
-    return load_file(EVALUATION / network.place / "predictions.safetensors")
+def read_predictions(network: Network, name: str) -> NDArray[Any]:
+    """Reads one array of what the models of a network answered; the others stay on the disk."""
+    with safe_open(EVALUATION / network.place / "predictions.safetensors", "numpy") as file:
+        array: NDArray[Any] = file.get_tensor(name)
+    return array
 
 
 def read_mistakes(params: Params, shown: str) -> Mistakes:
     """Reads the digits that the shown network mistakes, and those that most networks do."""
-    answers = {network.name: read_predictions(network) for network in params.networks()}
+    networks = {network.name: network for network in params.networks()}
     test, validation = load_test_images(PREPARED), load_training_set(PREPARED).images
-    everyone = np.stack([one["validation_labels"] for one in answers.values()])
-    return Mistakes(
-        test=test_mistakes(test, answers[shown]["test_labels"], answers[shown]["test_probabilities"]),
-        validation=hard_digits(validation, everyone),
-    )
+    answers = (read_predictions(networks[shown], name) for name in ("test_labels", "test_probabilities"))
+    everyone = np.stack([read_predictions(one, "validation_labels") for one in networks.values()])
+    return Mistakes(test=test_mistakes(test, *answers), validation=hard_digits(validation, everyone))
 
 
 def main() -> None:
