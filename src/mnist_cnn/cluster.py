@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from mnist_cnn.command import UserError
 
 KNOCK_SECONDS = 5
-STORED_BYTES = 2**20  # arrays from this size on are sent once a node; joblib memory-maps the same ones locally
+STORED_BYTES = (
+    2**20
+)  # arrays from this size on are sent once a node; joblib memory-maps the same ones locally
 RETRIES = 10  # nodes come and go; but a run that kills every worker that it meets must end
 
 
@@ -36,11 +38,11 @@ except ModuleNotFoundError as missing:
     ) from None
 
 
-Stored = dict[int, tuple[NDArray[Any], ray.ObjectRef]]  # by the array's id; an array that is kept keeps its id
+Stored = dict[int, tuple[NDArray[Any], ray.ObjectRef]]  # by the array's id, which is its own while it is kept
 
 
 class _Pickler(CloudPickler):  # type: ignore[misc]  # Ray is read without its types
-    """Pickles a run; a large array goes into the object store, and its place among `references` into the run."""
+    """Pickles a run; large arrays go into the object store, and their places in `references` into the run."""
 
     def __init__(self, file: io.BytesIO, stored: Stored) -> None:
         super().__init__(file)
@@ -164,7 +166,9 @@ def connect(address: str) -> TaskBackend:
     code = {"py_modules": [str(Path(__file__).parent)]}
     try:
         _knock(address)
-        ray.init(address, runtime_env=code, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+        ray.init(
+            address, runtime_env=code, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True
+        )
     except (OSError, RuntimeError, ValueError) as error:
         sentence = str(error).strip().partition("\n")[0]
         raise ClusterError(

@@ -43,8 +43,10 @@ def _pool(runs: int) -> Any:
     if address:
         from mnist_cnn.cluster import connect
 
-        # all runs at once: the cluster knows where one can run, and a node may join
-        return Parallel(runs, return_as="generator_unordered", pre_dispatch="all", backend=connect(address))
+        # all runs at once, as a node may join; and with 1 joblib would make a single run here
+        return Parallel(
+            max(runs, 2), return_as="generator_unordered", pre_dispatch="all", backend=connect(address)
+        )
     # "c": arrays are shared, and a worker could write into its own copy, as PyTorch wants it
     return Parallel(min(cpu_count(), runs), return_as="generator_unordered", mmap_mode="c")
 
