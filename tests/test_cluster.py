@@ -20,9 +20,10 @@ from ray.cluster_utils import Cluster
 from ray.experimental import get_object_locations
 
 import mnist_cnn
+from benchmarks.cluster import local_cluster
 from mnist_cnn import cluster as under_test
 from mnist_cnn.command import UserError
-from mnist_cnn.dataset import TrainingSet
+from mnist_cnn.dataset import Images, TrainingSet
 from mnist_cnn.network import Network
 from mnist_cnn.params import Params, Train
 from mnist_cnn.paths import PREPARED
@@ -34,15 +35,8 @@ from tests.digits import make_images, make_training_set
 from tests.test_stages import run_stage, write_params
 
 FOLDS = 3
-SMALL_STORE = {"object_store_memory": 80 * 2**20}
-# A lost node is noticed after 10 s, not 30; no dashboard, no log monitor.
-HEAD = SMALL_STORE | {
-    "num_cpus": 0,
-    "include_dashboard": False,
-    "include_log_monitor": False,
-    "_system_config": {"health_check_period_ms": 1000, "health_check_failure_threshold": 10},
-}
-
+# A lost node is noticed after 10 s, not 30.
+NOTICED_SOON = {"health_check_period_ms": 1000, "health_check_failure_threshold": 10}
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes cannot import the tests
 
@@ -53,14 +47,8 @@ def nodes() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONPATH", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, shutdown_at_exit=True, head_node_args=HEAD)
-        try:
-            for _ in range(2):
-                cluster.add_node(num_cpus=1, include_log_monitor=False, **SMALL_STORE)
+        with local_cluster(2, 1, _system_config=NOTICED_SOON) as cluster:
             yield cluster
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
 
 
 @pytest.fixture
@@ -107,32 +95,35 @@ def test_stages_leave_the_same_files(
     assert left[0] == left[1]
 
 
-def test_data_travel_once_a_node(
-    on_cluster: Cluster, data: TrainingSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_travel_once_a_node(on_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images, labels and folds of MNIST's size."""
+    count = 60_000
+    pixels = np.ones((count, 28, 28), np.uint8)
+    data = TrainingSet(Images(pixels, np.zeros(count, np.uint8)), np.zeros(count, np.uint8), 0.0, 1.0)
     stored: list[ray.ObjectRef] = []
     sent: list[int] = []
-    put, packed = ray.put, under_test._packed
+    put, packed = ray.put, under_test.packed
 
     def note_put(item: Any) -> ray.ObjectRef:
         stored.append(put(item))
         return stored[-1]
 
-    def note_packed(*arguments: Any) -> tuple[bytes, list[ray.ObjectRef]]:
+    def notepacked(*arguments: Any) -> tuple[bytes, list[ray.ObjectRef]]:
         run, references = packed(*arguments)
         sent.append(len(run))
         return run, references
 
     monkeypatch.setattr(ray, "put", note_put)
-    monkeypatch.setattr(under_test, "_packed", note_packed)
+    monkeypatch.setattr(under_test, "packed", notepacked)
     visits = run_all("visit", [partial(visit, data)] * 6, str)
     workers = {node.node_id for node in on_cluster.worker_nodes}
-    (images,) = stored
     assert {node for node, _, _ in visits} == workers
-    assert set(get_object_locations([images])[images]["node_ids"]) == workers | {on_cluster.head_node.node_id}
+    assert len(stored) == 3
+    for place in get_object_locations(stored).values():
+        assert sorted(place["node_ids"]) == sorted(workers | {on_cluster.head_node.node_id})
     assert len(sent) == 6
-    assert max(sent) < 10_000 < data.images.pixels.nbytes
-    assert {total for _, _, total in visits} == {int(data.images.pixels.sum())}
+    assert max(sent) < 5_000
+    assert {total for _, _, total in visits} == {pixels.size}
 
 
 def test_code_travels(on_cluster: Cluster, data: TrainingSet) -> None:

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from mnist_cnn.command import UserError
 
 KNOCK_SECONDS = 5
-STORED_BYTES = (
-    2**20
-)  # arrays from this size on are sent once a node; joblib memory-maps the same ones locally
+STORED_BYTES = 2**14  # arrays from this size on are sent once a node; labels and folds have 60,000
 RETRIES = 10  # nodes come and go; but a run that kills every worker that it meets must end
 
 
@@ -71,7 +69,7 @@ class _Unpickler(pickle.Unpickler):
         return self.arrays[place].copy()
 
 
-def _packed(run: Callable[[], Any], stored: Stored) -> tuple[bytes, list[ray.ObjectRef]]:
+def packed(run: Callable[[], Any], stored: Stored) -> tuple[bytes, list[ray.ObjectRef]]:
     """Returns what is sent for a run, and the references that go with it."""
     file = io.BytesIO()
     pickler = _Pickler(file, stored)
@@ -112,7 +110,7 @@ class TaskBackend(RayBackend):  # type: ignore[misc]
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> Future[Any]:
         """Sends a run; `callback` gets its future when it is done."""
-        run, references = _packed(func, self.stored)
+        run, references = packed(func, self.stored)
         self.tasks.append(self.remote.remote(run, *references))
         future: Future[Any] = self.tasks[-1].future()
         future.add_done_callback(callback)
