@@ -86,9 +86,9 @@ def _cluster(part: dict[str, Any]) -> str:
     table = _table(("kind of run", "runs", "wall time, s", "runs/s", "sender's CPU ms a run"), rows)
     sent = ", ".join(f"{name} {size:,}" for name, size in part["bytes"].items())
     return (
-        f"{table}\nReal runs two at a time; the others in {part['slots']} processes at once on the same cores: "
-        f"sleeping ones take the data, sleep for {part['run_seconds']:.2f} s, the mean of the real ones, and "
-        f"send a real result back; empty ones do not sleep. Bytes: {sent}.\n"
+        f"{table}\nReal runs two at a time; the others in {part['slots']} processes on the same cores: "
+        f"sleeping ones take the data, sleep for {part['run_seconds']:.2f} s, the mean of the real, and send "
+        f"a real result back; empty ones do not sleep. Bytes: {sent}.\n"
     )
 
 

@@ -137,9 +137,22 @@ def refuse(report: Report) -> int:
     raise DivergedError("fold 3 is broken")
 
 
-def test_failure_comes_through_in_its_own_words(on_cluster: Cluster) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("on_cluster")
+def test_failure_comes_through_in_its_own_words() -> None:
     with pytest.raises(DivergedError, match=r"^fold 3 is broken$"):
         run_all("broken", [refuse, refuse], str)
+
+
+def crash(report: Report) -> int:
+    report(0.1)
+    os._exit(1)
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_run_that_kills_every_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "RETRIES", 1)
+    with pytest.raises(UserError, match=r"^the Ray cluster lost a run for good: .*died.*$"):
+        run_all("crash", [crash], str)
 
 
 @dataclass(frozen=True)
@@ -197,8 +210,8 @@ def lose_in_the_middle(
     return node, int(process), visits
 
 
+@pytest.mark.usefixtures("on_cluster")
 def test_worker_killed_in_the_middle_of_a_run(
-    on_cluster: Cluster,  # noqa: ARG001
     data: TrainingSet,
     params: Params,
     tmp_path: Path,
@@ -223,6 +236,15 @@ def test_node_lost_in_the_middle_of_a_run(
     assert visits[0].node == left.node_id != node
 
 
+def test_accelerators_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    train.check_device("cuda")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    train.check_device("cpu")
+    with pytest.raises(UserError, match=r"train\.device is cuda: with RAY_ADDRESS set it must be cpu"):
+        train.check_device("cuda")
+
+
 def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -233,13 +255,32 @@ def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         run_all("none", [refuse], str)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def refused(address: str) -> str:
+    return f"^RAY_ADDRESS is {address}: .+: start the cluster as docs/scaling.md says, or unset it$"
 
 
-@pytest.mark.parametrize("address", [f"127.0.0.1:{free_port()}", "nowhere", "ray://127.0.0.1:10001"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:10001"])
 def test_cluster_that_is_not_there_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(UserError, match=f"^RAY_ADDRESS is {address}: .*docs/scaling.md.*$"):
+    with pytest.raises(UserError, match=refused(address)):
         run_all("none", [refuse], str)
+
+
+@pytest.mark.parametrize("answer", [b"-ERR unknown command", b""], ids=["other", "silent"])
+def test_what_is_no_cluster_is_named(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "KNOCK_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        lines: list[socket.socket] = []  # kept open
+
+        def reply() -> None:
+            lines.append(server.accept()[0])
+            lines[0].sendall(answer)
+
+        other = threading.Thread(target=reply, daemon=True)
+        other.start()
+        with pytest.raises(UserError, match=refused(address)):
+            run_all("none", [refuse], str)
+        other.join()
+        lines[0].close()

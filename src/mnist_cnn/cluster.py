@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from mnist_cnn.command import UserError
 
 KNOCK_SECONDS = 5
+HTTP2_SETTINGS = b"\x04"  # the type of both sides' first frame (RFC 9113, section 3.4)
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + HTTP2_SETTINGS + bytes(5)
 STORED_BYTES = 2**14  # arrays from this size on are sent once a node; labels and folds have 60,000
 RETRIES = 10  # nodes come and go; but a run that kills every worker that it meets must end
 
@@ -67,6 +69,10 @@ class _Unpickler(pickle.Unpickler):
         It takes some 10 ms of a run for MNIST.
         """
         return self.arrays[place].copy()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def packed(run: Callable[[], Any], stored: Stored) -> tuple[bytes, list[ray.ObjectRef]]:
@@ -125,9 +131,9 @@ class TaskBackend(RayBackend):  # type: ignore[misc]
         try:
             return out.result()
         except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
+            raise error.cause from error
         except ray.exceptions.RayError as error:
-            raise ClusterError(f"a run was lost {RETRIES + 1} times on the Ray cluster: {error}") from None
+            raise ClusterError(f"the Ray cluster lost a run for good: {_first_line(error)}") from error
 
     def terminate(self) -> None:
         """Frees what this call of joblib stored."""
@@ -143,15 +149,19 @@ class TaskBackend(RayBackend):  # type: ignore[misc]
 
 
 def _knock(address: str) -> None:
-    """Finds out at once what Ray would try for half a minute.
+    """Finds out at once what Ray would try for two minutes: its gRPC begins as every HTTP/2 does.
 
     Raises:
         OSError: Nobody answers at the address.
-        ValueError: The address is none.
+        ValueError: The address is none, or something else answers, such as Ray's dashboard.
     """
-    if address not in ("auto", "local"):
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+    if address in ("auto", "local") or os.environ.get("RAY_USE_TLS", "0") != "0":
+        return
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS) as line:
+        line.sendall(HTTP2_GREETING)
+        if line.recv(9)[3:4] != HTTP2_SETTINGS:
+            raise ValueError("what answers there is no Ray cluster")
 
 
 def connect(address: str) -> TaskBackend:
@@ -160,19 +170,14 @@ def connect(address: str) -> TaskBackend:
     Raises:
         ClusterError: There is no such cluster, or this machine or this Python does not belong to it.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns
     code = {"py_modules": [str(Path(__file__).parent)]}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         _knock(address)
-        ray.init(
-            address, runtime_env=code, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True
-        )
+        ray.init(address, runtime_env=code, ignore_reinit_error=True, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
-        sentence = str(error).strip().partition("\n")[0]
-        raise ClusterError(
-            f"RAY_ADDRESS is {address}: {sentence or type(error).__name__}: "
-            "start the cluster as docs/scaling.md says, or unset it"
-        ) from None
+        line = f"RAY_ADDRESS is {address}: {_first_line(error)}"
+        raise ClusterError(f"{line}: start the cluster as docs/scaling.md says, or unset it") from error
     if not ray.cluster_resources().get("CPU"):
         raise ClusterError(f"RAY_ADDRESS is {address}: the cluster has no processors: add a worker to it")
     return TaskBackend()
