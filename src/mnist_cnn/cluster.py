@@ -92,8 +92,8 @@ class TaskBackend(RayBackend):  # type: ignore[misc]
     """joblib's Ray backend, with a Ray task for each run in place of its pool of actors.
 
     The pool hands runs to its actors in turn, free or not, and tells of all results at the end; an actor
-    that was on a lost node waits for a free processor for ever. Tasks go where a processor is free, also
-    on nodes that join later, and those that are lost are repeated elsewhere.
+    of a lost node waits for a processor that no other actor holds. Tasks go where a processor is free,
+    also on nodes that join later, and those that are lost are repeated elsewhere.
     """
 
     supports_return_generator = True
