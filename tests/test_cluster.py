@@ -256,7 +256,8 @@ def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def refused(address: str) -> str:
-    return f"^RAY_ADDRESS is {address}: .+: start the cluster as docs/scaling.md says, or unset it$"
+    advice = "start the cluster as docs/scaling.md says, with this machine in it, or unset it"
+    return f"^RAY_ADDRESS is {address}: .+: {advice}$"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:10001"])

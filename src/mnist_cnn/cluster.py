@@ -176,8 +176,8 @@ def connect(address: str) -> TaskBackend:
         _knock(address)
         ray.init(address, runtime_env=code, ignore_reinit_error=True, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
-        line = f"RAY_ADDRESS is {address}: {_first_line(error)}"
-        raise ClusterError(f"{line}: start the cluster as docs/scaling.md says, or unset it") from error
+        line = f"RAY_ADDRESS is {address}: {_first_line(error)}: start the cluster as docs/scaling.md says"
+        raise ClusterError(f"{line}, with this machine in it, or unset it") from error
     if not ray.cluster_resources().get("CPU"):
         raise ClusterError(f"RAY_ADDRESS is {address}: the cluster has no processors: add a worker to it")
     return TaskBackend()
