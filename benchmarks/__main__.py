@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
 PAGE = FOLDER / "README.md"
 START, END = "<!-- results -->\n", "<!-- /results -->"
-PARTS = ("throughput", "alternatives", "study", "growth")
+PARTS = ("throughput", "alternatives", "study", "growth", "cluster")
 
 
 def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
@@ -28,6 +28,10 @@ def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
         return study.measure(params, keep)
     if part == "growth":
         return growth.measure()
+    if part == "cluster":
+        from benchmarks import cluster  # alone needs Ray, which is an extra
+
+        return cluster.measure(params)
     if part == "throughput":
         return throughput.measure(params)
     return alternatives.measure(params, load_training_set(PREPARED))

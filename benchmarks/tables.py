@@ -136,6 +136,26 @@ def _advice(dvc: dict[str, Any], study: dict[str, Any]) -> str:
     )
 
 
+def _cluster(part: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            f"{one['runs']:,.0f}",
+            f"{one['wall_seconds']:.1f}",
+            f"{one['runs'] / one['wall_seconds']:.1f}",
+            f"{1000 * one['sender_seconds'] / one['runs']:.0f}",
+        ]
+        for name, one in part["kinds"].items()
+    ]
+    table = _table(("kind of run", "runs", "wall time, s", "runs/s", "sender's CPU ms a run"), rows)
+    sent = ", ".join(f"{name} {size:,}" for name, size in part["bytes"].items())
+    return (
+        f"{table}\nReal runs two at a time; the others in {part['slots']} processes on the same cores: "
+        f"sleeping ones take the data, sleep for {part['run_seconds']:.2f} s, the mean of the real, and send "
+        f"a real result back; empty ones do not sleep. Bytes: {sent}.\n"
+    )
+
+
 def to_markdown(results: dict[str, Any]) -> str:
     """Returns the tables of all parts that were measured."""
     machine = results["machine"]
@@ -150,4 +170,6 @@ def to_markdown(results: dict[str, Any]) -> str:
         text += ["## What else was tried\n", _alternatives(results["alternatives"])]
     if "growth" in results:
         text += ["## Larger grids\n", _growth(results["growth"], study)]
+    if "cluster" in results:
+        text += ["## On a Ray cluster\n", _cluster(results["cluster"])]
     return "\n".join(text)

@@ -1,10 +1,11 @@
 """Fills the cores with independent runs and shows how far they are."""
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
@@ -53,12 +54,29 @@ def progress_bar() -> Progress:
     )
 
 
+def _pool(runs: int, most: int | None) -> Any:
+    """Returns what does `runs` runs and hands out results as they come: this machine, or a Ray cluster."""
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        from mnist_cnn.cluster import connect
+
+        # all runs at once, as a node may join; and with 1 joblib would make a single run here
+        return Parallel(
+            max(runs, 2), return_as="generator_unordered", pre_dispatch="all", backend=connect(address)
+        )
+    # "c": arrays are shared, and a worker could write into its own copy, as PyTorch wants it
+    return Parallel(min(most or cpu_count(), runs), return_as="generator_unordered", mmap_mode="c")
+
+
 def run_all(
     title: str,
     runs: Sequence[Run[Result]],
     describe: Callable[[Result], str],
+    most: int | None = None,
 ) -> list[Result]:
     """Does independent runs, one thread each, as many at a time as there are cores.
+
+    With RAY_ADDRESS set, the cores are those of that Ray cluster.
 
     On a terminal a bar shows how far they are and how long it still takes; otherwise, and beside it, every
     finished run is one line.
@@ -67,6 +85,7 @@ def run_all(
         title: What is running.
         runs: Functions that can be pickled; each is handed a function to tell the share that is done.
         describe: Makes a finished run's line.
+        most: How many at a time; None: as many as there are cores.
 
     Returns:
         The results in the order of `runs`.
@@ -83,10 +102,8 @@ def run_all(
         watcher.start()
         try:
             work = (delayed(_tracked)(run, shares, place) for place, run in enumerate(runs))
-            # "c": arrays are shared, and a worker could write into its own copy, as PyTorch wants it
-            pool = Parallel(min(cpu_count(), len(runs)), return_as="generator_unordered", mmap_mode="c")
-            for place, result in pool(work):
-                results[place] = result
+            for place, result in _pool(len(runs), most)(work):
+                results[place], shares[place] = result, 1  # a cluster tells nothing until the end
                 progress.console.print(describe(result), highlight=False, soft_wrap=True)
         finally:
             finished.set()

@@ -4,12 +4,13 @@ Reads data/prepared; of params.yaml the network's entries under `models` and `ke
 Writes data/weights/MODEL/KERNEL/FOLD.safetensors; data/training/MODEL/KERNEL/curves.csv and cost.json.
 """
 
+import os
 from dataclasses import asdict
 from functools import partial
 
 from safetensors.numpy import save_file
 
-from mnist_cnn.command import run
+from mnist_cnn.command import UserError, run
 from mnist_cnn.dataset import TrainingSet
 from mnist_cnn.files import replacing, write_csv, write_json
 from mnist_cnn.machine import describe_machine
@@ -38,6 +39,16 @@ def most_workers(device: str) -> int | None:
     return None if pick_device(device).type == "cpu" else 1
 
 
+def check_device(device: str) -> None:
+    """Lets runs go to a cluster on processors alone.
+
+    Raises:
+        UserError: Another device was asked for.
+    """
+    if device != "cpu" and os.environ.get("RAY_ADDRESS"):
+        raise UserError(f"params.yaml: train.device is {device}: with RAY_ADDRESS set it must be cpu")
+
+
 def save(network: Network, finished: list[FinishedRun]) -> None:
     """Writes weights, learning curves and cost."""
     for one in finished:
@@ -63,9 +74,11 @@ def describe(network: Network, one: FinishedRun) -> str:
 def main() -> None:
     """Runs the stage."""
     params, network = read_place("Train one network of the grid, once for each fold.")
+    check_device(params.train.device)
     data = load_training_set(PREPARED)
     runs = [partial(train, network, fold, params.train, data) for fold in params.train.folds]
-    save(network, run_all(f"train {network.name}", runs, partial(describe, network)))
+    most = most_workers(params.train.device)
+    save(network, run_all(f"train {network.name}", runs, partial(describe, network), most))
 
 
 if __name__ == "__main__":
