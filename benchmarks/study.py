@@ -13,7 +13,7 @@ from joblib import cpu_count
 from benchmarks.watch import INTERVAL, Watch
 from mnist_cnn.files import read_csv, read_json
 from mnist_cnn.params import Params
-from mnist_cnn.paths import TRAINING
+from mnist_cnn.paths import EVALUATION, TRAINING
 
 
 def run_watched(command: list[str], folder: Path) -> tuple[Watch, float]:
@@ -34,20 +34,22 @@ def _costs(folder: Path, params: Params) -> list[dict[str, Any]]:
     return [run for file in files for run in read_json(file)["runs"]]
 
 
-def _shares(watch: Watch, wall: float, runs: list[dict[str, Any]]) -> dict[str, float]:
-    """Divides wall time × cores among what it was spent on; the shares add up to 1.
+def _evaluation_seconds(folder: Path, params: Params) -> float:
+    """Reads what all evaluations took."""
+    files = (folder / EVALUATION / network.place / "inference_time.json" for network in params.networks())
+    return float(sum(read_json(file)["evaluation_seconds"] for file in files))
 
-    A train and an evaluate stage start the same processes and import the same modules, so that what the one
-    takes beside its runs is taken off the other.
-    """
+
+def _shares(watch: Watch, wall: float, runs: list[dict[str, Any]], evaluation: float) -> dict[str, float]:
+    """Divides wall time × cores among what it was spent on; the shares add up to 1."""
     training = sum(run["training_seconds"] for run in runs)
     validation = sum(run["validation_seconds"] for run in runs)
-    start = watch.seconds_of("train") - training - validation
+    start = watch.seconds_of("train", "evaluate") - training - validation - evaluation
     seconds = {
         "training steps": training,
         "validation passes of the learning curves": validation,
-        "evaluation": watch.seconds_of("evaluate") - start,
-        "starting these stages: Python, imports, loading, writing": 2 * start,
+        "evaluation": evaluation,
+        "the rest of these stages: Python, imports, loading, writing": start,
         "DVC, make, git": watch.seconds_of("dvc", "other"),
         "download and prepare": watch.seconds_of("download", "prepare"),
         "compare and report": watch.seconds_of("compare", "report"),
@@ -79,8 +81,8 @@ def _at_target(row: dict[str, str], params: Params) -> bool:
     return float(row["validation_accuracy"]) >= params.compare.target_accuracy
 
 
-def _outcome(watch: Watch, wall: float, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    shares = _shares(watch, wall, runs)
+def _outcome(watch: Watch, wall: float, runs: list[dict[str, Any]], evaluation: float) -> dict[str, Any]:
+    shares = _shares(watch, wall, runs, evaluation)
     judging = ("training steps", "validation passes of the learning curves", "evaluation")
     seconds, busy = watch.training
     return {
@@ -107,7 +109,9 @@ def measure(params: Params, keep: Path | None) -> dict[str, Any]:
             folder = (keep or Path(temporary)) / f"jobs{jobs}"
             subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
             watch, wall = run_watched(["make", "repro", f"VENV={sys.prefix}", f"JOBS={jobs}"], folder)
-            results[f"JOBS={jobs}"] = _outcome(watch, wall, _costs(folder, params))
+            results[f"JOBS={jobs}"] = _outcome(
+                watch, wall, _costs(folder, params), _evaluation_seconds(folder, params)
+            )
             results["time_to_target"] = _to_target(folder, params)
             print(f"study: JOBS={jobs} took {wall:.0f} s", flush=True)
     return results

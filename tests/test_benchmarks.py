@@ -78,9 +78,11 @@ def test_watch_sees_memory_and_time_of_a_process() -> None:
 def test_shares_add_up() -> None:
     watch = Watch({1: 50.0, 2: 20.0, 3: 6.0, 4: 1.0}, {1: "train", 2: "evaluate", 3: "dvc", 4: "report"})
     runs = [{"training_seconds": 20.0, "validation_seconds": 2.0}] * 2
-    shares = _shares(watch, 100.0, runs)
+    shares = _shares(watch, 100.0, runs, 15.0)
     assert sum(shares.values()) == pytest.approx(1)
-    assert shares["evaluation"] / shares["training steps"] == pytest.approx((20 - 6) / 40)
+    assert shares["evaluation"] / shares["training steps"] == pytest.approx(15 / 40)
+    (rest,) = (share for name, share in shares.items() if name.startswith("the rest of these stages"))
+    assert rest / shares["evaluation"] == pytest.approx((50 - 44 + 20 - 15) / 15)
 
 
 def test_time_to_target_is_that_of_the_first_point_there(params: Params, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_inference_is_timed(evaluation: FoldEvaluation) -> None:
     inference = evaluation.inference
     assert 0 < inference.single_image_seconds < inference.batch_seconds
     assert inference.batch_images == 250
+    assert evaluation.seconds > inference.batch_seconds
 
 
 def test_weights_come_back() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from rich.progress import Progress
 
+from mnist_cnn import repro
 from mnist_cnn.network import Network
-from mnist_cnn.repro import in_order, work
+from mnist_cnn.repro import Events, Job, SideBySide, in_order, work
 from tests.test_pipeline import ENVIRONMENT, commit, copy_sources, run, shrink, stages_run
 
 SIDE_BY_SIDE = [sys.executable, "-m", "mnist_cnn.repro", "--jobs", "2"]
@@ -133,6 +135,23 @@ def test_entries_go_where_dvc_puts_them() -> None:
     first, second = lock.index("  b@x"), lock.index("  a:")
     assert in_order(lock, ["a", "b@x"]) == lock[:first] + lock[second:] + lock[first:second]
     assert in_order(lock, ["b@x", "a"]) == lock
+
+
+def test_last_networks_take_the_cores_that_become_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, int]] = []
+
+    def start_nothing(network: Network, cores: int, events: Events) -> Job:
+        started.append((network.model, cores))
+        with subprocess.Popen(["true"], text=True) as process:
+            job = Job(network, process)
+        events.put((job, None))
+        return job
+
+    monkeypatch.setattr(repro, "start", start_nothing)
+    monkeypatch.setattr(repro, "cpu_count", lambda: 4)
+    networks = [Network(name, "b", 3, (16,), ()) for name in "abc"]
+    SideBySide(networks, 6, 2, Progress(disable=True)).run()
+    assert started == [("a", 2), ("b", 2), ("c", 4)]
 
 
 def test_deeper_networks_are_more_work() -> None:

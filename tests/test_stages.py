@@ -123,6 +123,7 @@ def test_evaluate_covers_every_image(study: Path) -> None:
         "single_image_seconds",
         "batch_seconds",
         "batch_images",
+        "evaluation_seconds",
     }
 
 

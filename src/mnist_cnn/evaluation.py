@@ -84,6 +84,7 @@ def evaluate_run(
         report: Is told the share of the work that is done, 0 to 1.
     """
     use_one_thread()
+    start = time.thread_time()
     model = load_weights(network, weights)
     images, labels = torch.from_numpy(data.images.pixels), torch.from_numpy(data.images.labels).long()
     test_images, test_labels = torch.from_numpy(test.pixels), torch.from_numpy(test.labels).long()
@@ -112,4 +113,5 @@ def evaluate_run(
         _median_seconds(model, images[:TIMED_BATCH], data.mean, data.std),
         TIMED_BATCH,
     )
-    return FoldEvaluation(quality, validation, _predictions(test_logits), inference)
+    seconds = time.thread_time() - start
+    return FoldEvaluation(quality, validation, _predictions(test_logits), inference, seconds)

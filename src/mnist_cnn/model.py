@@ -31,7 +31,7 @@ class MaxPool(nn.MaxPool2d):
 
 
 class ChannelBias(nn.Module):
-    """Adds a trained number to each channel, 0 at the start."""
+    """Adds a trained number to each channel, in place; 0 at the start."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ChannelBias(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns images of the same shape, (n, channels, height, width)."""
-        return images + self.bias
+        return images.add_(self.bias)
 
 
 class FlattenChannelsLast(nn.Module):

@@ -110,3 +110,4 @@ class FoldEvaluation:
     validation: Predictions
     test: Predictions
     inference: InferenceTime
+    seconds: float  # CPU seconds of this evaluation

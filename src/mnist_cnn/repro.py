@@ -118,7 +118,8 @@ class SideBySide:
         try:
             while self.running or (self.waiting and not self.failed):
                 while self.waiting and not self.failed and len(self.running) < self.jobs:
-                    cores = max(1, cpu_count() // self.jobs)
+                    # the last ones take the cores that are about to become free as well
+                    cores = max(1, cpu_count() // min(self.jobs, len(self.waiting)))
                     self.running.append(start(self.waiting.pop(0), cores, self.events))
                 self._handle(*self.events.get())
         finally:

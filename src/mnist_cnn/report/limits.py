@@ -16,7 +16,7 @@ def limits(tables: StudyTables) -> list[Block]:
         (
             "Other machines, other hours.",
             f"Seconds are those of this machine ({summary.machine.get('processor', 'unknown')}). The networks"
-            " were trained one after the other: what is said of time knows the spread between the folds, and"
+            " were trained at different minutes: what is said of time knows the spread between the folds, and"
             " not a drift of the machine's speed from one network to the next.",
         ),
         ("Other networks.", _grid(tables)),
