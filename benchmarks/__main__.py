@@ -7,12 +7,12 @@ from typing import Any
 
 from benchmarks import alternatives, growth, study, throughput
 from benchmarks.tables import to_markdown
+from mnist_cnn.choices.params import load_params
 from mnist_cnn.command import run
+from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.files import read_json, write_json, write_text
-from mnist_cnn.machine import describe_machine
-from mnist_cnn.params import load_params
 from mnist_cnn.paths import PREPARED
-from mnist_cnn.prepared import load_training_set
+from mnist_cnn.training.machine import describe_machine
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"

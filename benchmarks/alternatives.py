@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_cnn.dataset import TrainingSet
-from mnist_cnn.device import use_one_thread
-from mnist_cnn.model import ChannelBias, FlattenChannelsLast, build_model, to_inputs
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params
+from mnist_cnn.data.dataset import TrainingSet
+from mnist_cnn.training.device import use_one_thread
+from mnist_cnn.training.model import ChannelBias, FlattenChannelsLast, build_model, to_inputs
 
 ROUNDS = 15
 IMAGES = 1024  # of a round

@@ -17,14 +17,14 @@ import ray
 from ray.cluster_utils import Cluster
 
 import mnist_cnn
-from mnist_cnn import cluster
-from mnist_cnn.dataset import TrainingSet
-from mnist_cnn.params import Params
+from mnist_cnn.choices.params import Params
+from mnist_cnn.data.dataset import TrainingSet
+from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.paths import PREPARED
-from mnist_cnn.prepared import load_training_set
-from mnist_cnn.records import FinishedRun
-from mnist_cnn.runs import Report, run_all
 from mnist_cnn.stages.train import train
+from mnist_cnn.training import cluster
+from mnist_cnn.training.parallel import Report, run_all
+from mnist_cnn.training.records import FinishedRun
 
 RUNS = (15, 150, 1500)
 NODES = 2

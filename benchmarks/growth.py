@@ -11,7 +11,7 @@ import yaml
 from benchmarks.skeleton import PIPELINE, make_repository
 from benchmarks.study import run_watched
 from benchmarks.synthetic import write_grid, write_results
-from mnist_cnn.params import load_params
+from mnist_cnn.choices.params import load_params
 from mnist_cnn.paths import PARAMS
 
 DVC_NETWORKS = (15, 60, 200)

@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms  # type: ignore[import-untyped]
 from torchvision.datasets import MNIST  # type: ignore[import-untyped]
 
-from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
+from mnist_cnn.data.mnist import CLASSES, IMAGE_SIZE
 from mnist_cnn.paths import RAW
 
 BATCH_SIZE = 64

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from benchmarks.synthetic import write_grid
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.files import write_json, write_text
-from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import PARAMS
 from mnist_cnn.summaries import METRICS
 

@@ -11,8 +11,8 @@ from typing import Any
 from joblib import cpu_count
 
 from benchmarks.watch import INTERVAL, Watch
+from mnist_cnn.choices.params import Params
 from mnist_cnn.files import read_csv, read_json
-from mnist_cnn.params import Params
 from mnist_cnn.paths import EVALUATION, TRAINING
 
 

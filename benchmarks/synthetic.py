@@ -10,15 +10,15 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from mnist_cnn.dataset import Images, TrainingSet, stratified_folds
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params
+from mnist_cnn.data.dataset import Images, TrainingSet, stratified_folds
+from mnist_cnn.data.mnist import CLASSES, IMAGE_SIZE, TEST_IMAGES, TRAIN_IMAGES
+from mnist_cnn.data.prepared import save_prepared
 from mnist_cnn.files import replacing, write_csv, write_json, write_text
-from mnist_cnn.machine import describe_machine
-from mnist_cnn.mnist import CLASSES, IMAGE_SIZE, TEST_IMAGES, TRAIN_IMAGES
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params
 from mnist_cnn.paths import EVALUATION, PARAMS, PREPARED, TRAINING
-from mnist_cnn.prepared import save_prepared
-from mnist_cnn.records import CurvePoint, FoldQuality, RunCost
+from mnist_cnn.training.machine import describe_machine
+from mnist_cnn.training.records import CurvePoint, FoldQuality, RunCost
 
 KERNELS = {"tiny": 1, "small": 3, "medium": 5, "large": 7, "huge": 9}
 WIDTHS, DEPTHS = (8, 12, 16, 24, 32), (1, 2, 3, 4)

@@ -11,14 +11,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import idiom
-from mnist_cnn.device import use_one_thread
-from mnist_cnn.mnist import IMAGE_SIZE
-from mnist_cnn.model import build_model
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, Train
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, Train
+from mnist_cnn.data.mnist import IMAGE_SIZE
+from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.paths import PREPARED
-from mnist_cnn.prepared import load_training_set
-from mnist_cnn.training import train_run
+from mnist_cnn.training.device import use_one_thread
+from mnist_cnn.training.model import build_model
+from mnist_cnn.training.run import train_run
 
 REPETITIONS = 3
 EPOCHS = 0.12  # of one measured run: about 6,000 images

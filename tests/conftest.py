@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_cnn import findings, summaries
-from mnist_cnn.params import Params, load_params
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.study import Study
 from mnist_cnn.tables import CurveRow, StudyTables
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_cnn.dataset import Images, TrainingSet, stratified_folds
+from mnist_cnn.data.dataset import Images, TrainingSet, stratified_folds
 
 
 def make_images(count: int, seed: int = 0, jitter: int = 0) -> Images:

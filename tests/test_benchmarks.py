@@ -16,11 +16,11 @@ from benchmarks.study import _shares, _to_target
 from benchmarks.tables import to_markdown
 from benchmarks.throughput import flops_per_image
 from benchmarks.watch import Watch
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.files import read_json, write_csv, write_json
-from mnist_cnn.model import build_model, network_size
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import TRAINING
+from mnist_cnn.training.model import build_model, network_size
 from tests.conftest import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.statistics.blocks import StudyError
 from mnist_cnn.statistics.choice import MARGINS, Reason, cheapest, choose, offer, price_list
 from mnist_cnn.statistics.ranking import Goal, Standing, rank

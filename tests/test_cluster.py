@@ -21,16 +21,16 @@ from ray.experimental import get_object_locations
 
 import mnist_cnn
 from benchmarks.cluster import local_cluster
-from mnist_cnn import cluster as under_test
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, Train
 from mnist_cnn.command import UserError
-from mnist_cnn.dataset import Images, TrainingSet
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, Train
+from mnist_cnn.data.dataset import Images, TrainingSet
+from mnist_cnn.data.prepared import save_prepared
 from mnist_cnn.paths import PREPARED
-from mnist_cnn.prepared import save_prepared
-from mnist_cnn.records import DivergedError, FinishedRun
-from mnist_cnn.runs import Report, run_all
 from mnist_cnn.stages import evaluate, train
+from mnist_cnn.training import cluster as under_test
+from mnist_cnn.training.parallel import Report, run_all
+from mnist_cnn.training.records import DivergedError, FinishedRun
 from tests.digits import make_images, make_training_set
 from tests.test_stages import run_stage, write_params
 
@@ -248,7 +248,7 @@ def test_accelerators_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ray_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "mnist_cnn.cluster")
+    monkeypatch.delitem(sys.modules, "mnist_cnn.training.cluster")
     with pytest.raises(
         UserError, match=r"^RAY_ADDRESS is set, but ray is not installed: pip install '\.\[ray\]'.*$"
     ):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_cnn.dataset import Images, TrainingSet, class_counts, contact_sheet, stratified_folds
+from mnist_cnn.data.dataset import Images, TrainingSet, class_counts, contact_sheet, stratified_folds
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from mnist_cnn.device import DeviceError, pick_device, use_one_thread
 from mnist_cnn.stages.train import most_workers
+from mnist_cnn.training.device import DeviceError, pick_device, use_one_thread
 
 
 @pytest.fixture(params=["", "cuda", "mps"])
@@ -41,7 +41,7 @@ def test_missing_accelerator_is_one_line(accelerator: str, choice: str) -> None:
 
 
 def test_processor_needs_no_pytorch_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mnist_cnn.device", None)  # an import fails
+    monkeypatch.setitem(sys.modules, "mnist_cnn.training.device", None)  # an import fails
     assert most_workers("cpu") is None
     with pytest.raises(ImportError):
         most_workers("auto")

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_cnn import paths, sources
 from mnist_cnn.command import run
-from mnist_cnn.mnist import fingerprint
+from mnist_cnn.data.mnist import fingerprint
 from mnist_cnn.stages import download as stage
 
 CONTENTS = {"images": b"some images", "labels": b"some labels"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.statistics.anova import anova
 from mnist_cnn.statistics.blocks import block_fit
 from mnist_cnn.statistics.contrasts import Factor, planned_contrasts, simple_kernel_contrasts

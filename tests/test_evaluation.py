@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params
 from mnist_cnn.evaluation import evaluate_run, expected_calibration_error, load_weights, per_digit_accuracy
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params
-from mnist_cnn.records import FoldEvaluation
-from mnist_cnn.training import predict, train_run
+from mnist_cnn.training.records import FoldEvaluation
+from mnist_cnn.training.run import predict, train_run
 from tests.digits import make_images, make_training_set
 
 NETWORK = Network("conv1_linear1", "small", 3, (8,), ())
@@ -50,7 +50,7 @@ def test_train_figures_are_those_of_the_next_fold() -> None:
 
 
 def _fresh() -> dict[str, torch.Tensor]:
-    from mnist_cnn.model import build_model
+    from mnist_cnn.training.model import build_model
 
     return build_model(NETWORK, torch.Generator()).state_dict()
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from mnist_cnn.dataset import Images
+from mnist_cnn.choices.params import Architecture, Params
+from mnist_cnn.data.dataset import Images
 from mnist_cnn.figures import words
 from mnist_cnn.figures.all import draw_figures
 from mnist_cnn.figures.confusion import commonest
@@ -32,7 +33,6 @@ from mnist_cnn.figures.style import (
 )
 from mnist_cnn.mistakes import Mistakes, hard_digits
 from mnist_cnn.mistakes import test_mistakes as find_test_mistakes
-from mnist_cnn.params import Architecture, Params
 from mnist_cnn.report.numbers import counted
 from mnist_cnn.tables import StudyTables
 from tests.conftest import simulated_study, simulated_tables

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_cnn.choices.params import Params
 from mnist_cnn.findings import decide, effect_rows, pair_rows, resolution, study_summary
-from mnist_cnn.params import Params
-from mnist_cnn.records import FoldQuality
 from mnist_cnn.show import network_table
 from mnist_cnn.statistics.blocks import StudyError
 from mnist_cnn.statistics.effects import Direction
 from mnist_cnn.study import Study, collect_study
 from mnist_cnn.summaries import confusion_rows, headline, nested_metrics
 from mnist_cnn.tables import StudyTables, read_tables, write_tables
+from mnist_cnn.training.records import FoldQuality
 from tests.conftest import simulated_study, simulated_tables
 
 

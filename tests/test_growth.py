@@ -9,7 +9,7 @@ import yaml
 from benchmarks.skeleton import PIPELINE, make_repository, with_trivial_work
 from benchmarks.synthetic import MOST, write_grid, write_results
 from benchmarks.tables import split_from, to_markdown
-from mnist_cnn.params import load_params
+from mnist_cnn.choices.params import load_params
 from mnist_cnn.paths import PARAMS
 from mnist_cnn.stages import compare, report
 from mnist_cnn.tables import read_tables

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_cnn.dataset import Images
+from mnist_cnn.data.dataset import Images
 from mnist_cnn.mistakes import hard_digits
 from mnist_cnn.mistakes import test_mistakes as find_test_mistakes
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mnist_cnn.mnist import (
+from mnist_cnn.data.mnist import (
     FILES,
     IMAGE_SIZE,
     SPLITS,

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist_cnn.model import FlattenChannelsLast, MaxPool, build_model, network_size, to_inputs
-from mnist_cnn.network import Network
-from mnist_cnn.params import load_params
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import load_params
+from mnist_cnn.training.model import FlattenChannelsLast, MaxPool, build_model, network_size, to_inputs
 from tests.conftest import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from mnist_cnn.dataset import Images, TrainingSet
-from mnist_cnn.params import Params
+from mnist_cnn.choices.params import Params
+from mnist_cnn.data.dataset import Images, TrainingSet
+from mnist_cnn.data.prepared import save_prepared
 from mnist_cnn.paths import EVALUATION, PLOTS, PREPARED, REPORT
-from mnist_cnn.prepared import save_prepared
 from mnist_cnn.stages import report
 from mnist_cnn.tables import write_tables
 from tests.conftest import TOP, simulated_study, simulated_tables

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mnist_cnn.params import Params, ParamsError, load_params
+from mnist_cnn.choices.params import Params, ParamsError, load_params
 from tests.conftest import TOP
 
 

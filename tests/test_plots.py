@@ -14,8 +14,8 @@ import yaml
 from conftest import simulated_study, simulated_tables
 
 from mnist_cnn import plots_page
+from mnist_cnn.choices.params import Params
 from mnist_cnn.command import UserError
-from mnist_cnn.params import Params
 from mnist_cnn.tables import ROWS, write_tables
 
 TOP = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mnist_cnn.params import Params, load_params
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.report.content import compose
 from mnist_cnn.report.finding import finding
 from mnist_cnn.report.markdown import escape, to_markdown

@@ -13,7 +13,7 @@ import yaml
 from rich.progress import Progress
 
 from mnist_cnn import repro
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.repro import Events, Job, SideBySide, in_order, work
 from tests.test_pipeline import ENVIRONMENT, commit, copy_sources, run, shrink, stages_run
 

@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
+from mnist_cnn.choices.params import Params
 from mnist_cnn.figures.accuracy_time import draw_accuracy_time
 from mnist_cnn.figures.effects import draw_effects
 from mnist_cnn.figures.grid import pareto
@@ -11,7 +12,6 @@ from mnist_cnn.figures.ranking import draw_ranking
 from mnist_cnn.figures.style import house_style
 from mnist_cnn.figures.words import network_name
 from mnist_cnn.findings import pair_rows
-from mnist_cnn.params import Params
 from mnist_cnn.report.content import compose
 from mnist_cnn.report.markdown import to_markdown
 from mnist_cnn.selection import (

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mnist_cnn.params import Params
+from mnist_cnn.choices.params import Params
 from mnist_cnn.report.effects import (
     sensitivity_sentences,
     step,

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from mnist_cnn import sources
-from mnist_cnn.mnist import FILES, fingerprint, idx_files
+from mnist_cnn.data.mnist import FILES, fingerprint, idx_files
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (6, 784), dtype=np.uint8)

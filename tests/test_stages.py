@@ -10,9 +10,9 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
+from mnist_cnn.choices.params import load_params
+from mnist_cnn.data.mnist import SPLITS, idx_bytes
 from mnist_cnn.files import read_csv, read_json
-from mnist_cnn.mnist import SPLITS, idx_bytes
-from mnist_cnn.params import load_params
 from mnist_cnn.stages import compare, evaluate, prepare, train
 from mnist_cnn.statistics.blocks import StudyError
 from mnist_cnn.tables import read_tables

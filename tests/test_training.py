@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, Train
-from mnist_cnn.records import DivergedError, FinishedRun
-from mnist_cnn.training import _batches, loss_and_accuracy, random_stream, train_run
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, Train
+from mnist_cnn.training.records import DivergedError, FinishedRun
+from mnist_cnn.training.run import _batches, loss_and_accuracy, random_stream, train_run
 from tests.digits import make_training_set
 
 NETWORK = Network("conv1_linear2", "small", 3, (8,), (16,))

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mnist_cnn.dataset import Images, TrainingSet
-from mnist_cnn.device import use_one_thread
-from mnist_cnn.mnist import CLASSES
-from mnist_cnn.model import build_model
-from mnist_cnn.network import Network
-from mnist_cnn.records import FoldEvaluation, FoldQuality, InferenceTime, Predictions, Weights
-from mnist_cnn.training import loss_and_accuracy, predict
+from mnist_cnn.choices.network import Network
+from mnist_cnn.data.dataset import Images, TrainingSet
+from mnist_cnn.data.mnist import CLASSES
+from mnist_cnn.training.device import use_one_thread
+from mnist_cnn.training.model import build_model
+from mnist_cnn.training.records import FoldEvaluation, FoldQuality, InferenceTime, Predictions, Weights
+from mnist_cnn.training.run import loss_and_accuracy, predict
 
 CALIBRATION_BINS = 15  # Guo et al. 2017, arXiv 1706.04599
 TIMED_BATCH = 250  # images

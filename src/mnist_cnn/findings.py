@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.params import Compare, Params
+from mnist_cnn.choices.params import Compare, Params
 from mnist_cnn.statistics.anova import anova
 from mnist_cnn.statistics.blocks import block_fit, bonferroni_critical, detectable_difference, mean_intervals
 from mnist_cnn.statistics.choice import Choice, choose, price_list

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.dataset import Images
-from mnist_cnn.mnist import CLASSES
+from mnist_cnn.data.dataset import Images
+from mnist_cnn.data.mnist import CLASSES
 
 NOT_JUDGED = 255  # the label of an image that no run was validated on
 

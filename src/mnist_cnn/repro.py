@@ -20,12 +20,12 @@ from types import FrameType
 from joblib import cpu_count
 from rich.progress import Progress
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.command import run
 from mnist_cnn.files import write_text
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import LOCK
-from mnist_cnn.runs import progress_bar
+from mnist_cnn.training.parallel import progress_bar
 
 BASE_WORK = 1_000_000  # what an image costs beside its multiply-accumulates, as measured, in their unit
 TRAINING_SHARE = 0.8  # of a network's work; the rest is evaluation

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.statistics.blocks import FloatArray
 from mnist_cnn.statistics.observations import accuracies, seconds
 

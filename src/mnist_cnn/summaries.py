@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.mnist import CLASSES
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
+from mnist_cnn.data.mnist import CLASSES
 from mnist_cnn.statistics.blocks import FloatArray
 from mnist_cnn.study import Study
 from mnist_cnn.tables import ALL_LAYOUTS, ConfusionRow, NetworkRow, RunRow, StudyTables

@@ -73,7 +73,7 @@ class RunRow(NetworkCell):
 
 
 class CurveRow(Row):
-    """learning_curves.csv: some points of each run; see `mnist_cnn.records.CurvePoint`."""
+    """learning_curves.csv: some points of each run; see `mnist_cnn.training.records.CurvePoint`."""
 
     model: str
     kernel_size: int

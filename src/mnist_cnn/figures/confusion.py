@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
+from mnist_cnn.data.mnist import CLASSES
 from mnist_cnn.figures import words
 from mnist_cnn.figures.style import BAND, GREY, INK, SMALL, ReportFigure, new_figure, settle
-from mnist_cnn.mnist import CLASSES
 from mnist_cnn.report.numbers import counted, listed
 from mnist_cnn.tables import ConfusionRow, StudyTables
 

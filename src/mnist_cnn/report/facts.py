@@ -2,7 +2,7 @@
 
 from scipy import stats
 
-from mnist_cnn.mnist import TEST_IMAGES
+from mnist_cnn.data.mnist import TEST_IMAGES
 from mnist_cnn.report.blocks import Fact
 from mnist_cnn.report.numbers import Interval, counted, given, percent_interval, seconds, shortest
 from mnist_cnn.report.recommendation import network, validation_interval

@@ -10,8 +10,11 @@ from itertools import chain
 import numpy as np
 from safetensors import safe_open
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.command import run
-from mnist_cnn.dataset import TrainingSet
+from mnist_cnn.data.dataset import TrainingSet
+from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.files import read_json, write_json
 from mnist_cnn.findings import (
     decide,
@@ -23,10 +26,7 @@ from mnist_cnn.findings import (
     study_summary,
     variation_rows,
 )
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import EVALUATION, METRICS, PLOTS, PREPARED, TRAINING
-from mnist_cnn.prepared import load_training_set
 from mnist_cnn.show import print_table
 from mnist_cnn.study import Study, collect_study
 from mnist_cnn.summaries import confusion_rows, headline, nested_metrics, network_rows, run_rows

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mnist_cnn.choices.params import load_params
 from mnist_cnn.command import run
-from mnist_cnn.mnist import FILES, Fingerprint, fingerprint
-from mnist_cnn.params import load_params
+from mnist_cnn.data.mnist import FILES, Fingerprint, fingerprint
 from mnist_cnn.paths import RAW
 from mnist_cnn.sources import fetch
 

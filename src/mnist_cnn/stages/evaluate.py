@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from mnist_cnn.choices.network import Network
 from mnist_cnn.command import run
-from mnist_cnn.dataset import Images, TrainingSet
+from mnist_cnn.data.dataset import Images, TrainingSet
+from mnist_cnn.data.prepared import load_test_images, load_training_set
 from mnist_cnn.files import replacing, write_csv, write_json
-from mnist_cnn.network import Network
 from mnist_cnn.paths import EVALUATION, PREPARED, WEIGHTS
-from mnist_cnn.prepared import load_test_images, load_training_set
-from mnist_cnn.records import FoldEvaluation, InferenceTime, Weights
-from mnist_cnn.runs import Report, run_all
 from mnist_cnn.stages.grid import read_place
+from mnist_cnn.training.parallel import Report, run_all
+from mnist_cnn.training.records import FoldEvaluation, InferenceTime, Weights
 
 NO_DIGIT = 255  # the label of an image that no run was validated on
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, load_params
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, load_params
 
 
 def read_place(description: str) -> tuple[Params, Network]:

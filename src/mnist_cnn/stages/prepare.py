@@ -9,13 +9,13 @@ from typing import Any
 
 import matplotlib.image
 
+from mnist_cnn.choices.params import load_params
 from mnist_cnn.command import UserError, run
-from mnist_cnn.dataset import Images, TrainingSet, class_counts, contact_sheet, stratified_folds
+from mnist_cnn.data.dataset import Images, TrainingSet, class_counts, contact_sheet, stratified_folds
+from mnist_cnn.data.mnist import SPLITS, read_idx
+from mnist_cnn.data.prepared import save_prepared
 from mnist_cnn.files import replacing, write_csv
-from mnist_cnn.mnist import SPLITS, read_idx
-from mnist_cnn.params import load_params
 from mnist_cnn.paths import PLOTS, PREPARED, RAW
-from mnist_cnn.prepared import save_prepared
 
 SAMPLES = 20  # of each digit, in the contact sheet
 

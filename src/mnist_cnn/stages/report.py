@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Params, load_params
 from mnist_cnn.command import run
+from mnist_cnn.data.prepared import load_test_images, load_training_set
 from mnist_cnn.figures.all import draw_figures
 from mnist_cnn.figures.style import save_figure
 from mnist_cnn.files import write_text
 from mnist_cnn.mistakes import Mistakes, hard_digits, test_mistakes
-from mnist_cnn.network import Network
-from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import EVALUATION, PLOTS, PREPARED, REPORT
-from mnist_cnn.prepared import load_test_images, load_training_set
 from mnist_cnn.report.content import compose
 from mnist_cnn.report.markdown import to_markdown
 from mnist_cnn.report.page import to_page

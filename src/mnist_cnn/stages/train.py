@@ -10,22 +10,22 @@ from functools import partial
 
 from safetensors.numpy import save_file
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Train
 from mnist_cnn.command import UserError, run
-from mnist_cnn.dataset import TrainingSet
+from mnist_cnn.data.dataset import TrainingSet
+from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.files import replacing, write_csv, write_json
-from mnist_cnn.machine import describe_machine
-from mnist_cnn.network import Network
-from mnist_cnn.params import Train
 from mnist_cnn.paths import PREPARED, TRAINING, WEIGHTS
-from mnist_cnn.prepared import load_training_set
-from mnist_cnn.records import FinishedRun
-from mnist_cnn.runs import Report, run_all
 from mnist_cnn.stages.grid import read_place
+from mnist_cnn.training.machine import describe_machine
+from mnist_cnn.training.parallel import Report, run_all
+from mnist_cnn.training.records import FinishedRun
 
 
 def train(network: Network, fold: int, section: Train, data: TrainingSet, report: Report) -> FinishedRun:
     """Does one run, in a process of its own: there alone is PyTorch imported, which takes seconds."""
-    from mnist_cnn.training import train_run
+    from mnist_cnn.training.run import train_run
 
     return train_run(network, fold, section, data, report)
 
@@ -34,7 +34,7 @@ def most_workers(device: str) -> int | None:
     """Returns 1 for an accelerator, where runs go one after the other; on the processor there is no limit."""
     if device == "cpu":
         return None
-    from mnist_cnn.device import pick_device
+    from mnist_cnn.training.device import pick_device
 
     return None if pick_device(device).type == "cpu" else 1
 

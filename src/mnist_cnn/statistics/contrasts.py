@@ -11,7 +11,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.statistics.blocks import FloatArray
 
 NamePair = tuple[str, str]  # of what stands on the high side, and on the low side

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from mnist_cnn.network import Network
+from mnist_cnn.choices.network import Network
 from mnist_cnn.statistics.blocks import FloatArray, block_fit, goal_bounds, mean_intervals
 from mnist_cnn.statistics.comparisons import compare_with_best
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from mnist_cnn.command import UserError
-from mnist_cnn.runs import Report, run_all
+from mnist_cnn.training.parallel import Report, run_all
 
 
 def square(number: int, report: Report) -> int:

@@ -170,7 +170,7 @@ def connect(address: str) -> TaskBackend:
     Raises:
         ClusterError: There is no such cluster, or this machine or this Python does not belong to it.
     """
-    code = {"py_modules": [str(Path(__file__).parent)]}
+    code = {"py_modules": [str(Path(__file__).parents[1])]}
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         _knock(address)

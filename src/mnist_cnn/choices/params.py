@@ -17,11 +17,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.refusals import in_lines
 from mnist_cnn.command import UserError
-from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
-from mnist_cnn.network import Network
+from mnist_cnn.data.mnist import IMAGE_SIZE, TRAIN_IMAGES
 from mnist_cnn.paths import PARAMS
-from mnist_cnn.refusals import in_lines
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.mnist import CLASSES
+from mnist_cnn.data.mnist import CLASSES
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
+from mnist_cnn.data.mnist import CLASSES, IMAGE_SIZE
 
 
 @dataclass(frozen=True)

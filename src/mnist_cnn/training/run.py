@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnist_cnn.dataset import TrainingSet
-from mnist_cnn.device import pick_device, use_one_thread
-from mnist_cnn.model import build_model, network_size, to_inputs
-from mnist_cnn.network import Network
-from mnist_cnn.params import Train
-from mnist_cnn.records import CurvePoint, DivergedError, FinishedRun, RunCost
+from mnist_cnn.choices.network import Network
+from mnist_cnn.choices.params import Train
+from mnist_cnn.data.dataset import TrainingSet
+from mnist_cnn.training.device import pick_device, use_one_thread
+from mnist_cnn.training.model import build_model, network_size, to_inputs
+from mnist_cnn.training.records import CurvePoint, DivergedError, FinishedRun, RunCost
 
 INFERENCE_BATCH = 125  # images; larger ones leave the cache and are slower
 

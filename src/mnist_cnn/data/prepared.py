@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_cnn.dataset import Images, TrainingSet
+from mnist_cnn.data.dataset import Images, TrainingSet
 from mnist_cnn.files import read_json, write_array, write_json
 
 

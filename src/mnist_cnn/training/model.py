@@ -5,9 +5,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
-from mnist_cnn.network import Network
-from mnist_cnn.records import NetworkSize
+from mnist_cnn.choices.network import Network
+from mnist_cnn.data.mnist import CLASSES, IMAGE_SIZE
+from mnist_cnn.training.records import NetworkSize
 
 
 class MaxPool(nn.MaxPool2d):

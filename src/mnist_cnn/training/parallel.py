@@ -58,7 +58,7 @@ def _pool(runs: int, most: int | None) -> Any:
     """Returns what does `runs` runs and hands out results as they come: this machine, or a Ray cluster."""
     address = os.environ.get("RAY_ADDRESS")
     if address:
-        from mnist_cnn.cluster import connect
+        from mnist_cnn.training.cluster import connect
 
         # all runs at once, as a node may join; and with 1 joblib would make a single run here
         return Parallel(

@@ -1,0 +1,1 @@
+"""MNIST: its files, its images, its folds."""

@@ -1,0 +1,1 @@
+"""Training runs: the networks, one run, many runs side by side."""
