@@ -1,68 +1,31 @@
 """What else was tried for a training step: each change alone, in turn with the step as it is."""
 
+import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from benchmarks.variants import MODELS
 from mnist_cnn.choices.network import Network
 from mnist_cnn.choices.params import Params
 from mnist_cnn.data.dataset import TrainingSet
-from mnist_cnn.training.device import use_one_thread
-from mnist_cnn.training.model import ChannelBias, FlattenChannelsLast, build_model, to_inputs
+from mnist_cnn.data.prepared import load_training_set
+from mnist_cnn.paths import PREPARED
+from mnist_cnn.training.device import keep_freed_memory, use_one_thread
+from mnist_cnn.training.model import build_model, to_inputs
 
 ROUNDS = 15
 IMAGES = 1024  # of a round
 BATCH_SIZE = 64
+PROCESSES = 5  # with each way to treat freed memory
 
 Step = Callable[[], object]
 
-
-class PairwiseMaximum(nn.Module):
-    """Pools 2×2 with two elementwise maxima of neighbours."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Returns a quarter of the values, shape (n, channels, height / 2, width / 2)."""
-        n, channels, height, width = images.shape
-        rows = images.permute(0, 2, 3, 1)[:, : height & ~1, : width & ~1].reshape(n * (height // 2), 2, -1)
-        pairs = torch.maximum(rows[:, 0], rows[:, 1]).view(-1, 2, channels)
-        pooled = torch.maximum(pairs[:, 0], pairs[:, 1])
-        return pooled.view(n, height // 2, width // 2, channels).permute(0, 3, 1, 2)
-
-
-def _exchanged(model: nn.Sequential, old: type[nn.Module], new: Callable[[], nn.Module]) -> nn.Sequential:
-    return nn.Sequential(*(new() if isinstance(layer, old) else layer for layer in model))
-
-
-def _usual_order(model: nn.Sequential) -> nn.Sequential:
-    """Puts bias and ReLU before the pooling."""
-    layers: list[nn.Module] = []
-    for layer in model:
-        match layer:
-            case nn.Conv2d():
-                size = layer.kernel_size[0]
-                usual = nn.Conv2d(layer.in_channels, layer.out_channels, size, padding=size // 2)
-                layers += [usual.to(memory_format=torch.channels_last), nn.ReLU(inplace=True)]
-            case ChannelBias():
-                pass
-            case nn.ReLU() if isinstance(layers[-1], nn.MaxPool2d):
-                pass
-            case _:
-                layers.append(layer)
-    return nn.Sequential(*layers)
-
-
-MODELS: dict[str, Callable[[nn.Sequential], nn.Sequential]] = {
-    "as it is": lambda model: model,
-    "PyTorch's default memory format": lambda model: model.to(memory_format=torch.contiguous_format),
-    "bias and ReLU before pooling": _usual_order,
-    "nn.Flatten, which copies": lambda model: _exchanged(model, FlattenChannelsLast, nn.Flatten),
-    "pooling as elementwise maxima": lambda model: _exchanged(model, nn.MaxPool2d, PairwiseMaximum),
-    "ReLU not in place": lambda model: _exchanged(model, nn.ReLU, nn.ReLU),
-}
 SETTINGS: dict[str, dict[str, Any]] = {
     "Adam not fused": {"fused": False},
     "bfloat16 autocast": {"precision": "bfloat16"},
@@ -126,12 +89,42 @@ def _ratios(network: Network, data: TrainingSet) -> dict[str, float]:
     }
 
 
+def _seconds(networks: list[Network], keep: bool) -> list[float]:
+    """Returns the time of a round of each network, in this process, which has to be a new one."""
+    torch.set_num_threads(1)
+    if keep:
+        keep_freed_memory()
+    data, seconds = load_training_set(PREPARED), []
+    for network in networks:
+        steps, times = _stepper(build_model(network, torch.Generator().manual_seed(0)), data), []
+        for _ in range(ROUNDS):
+            start = time.thread_time()
+            steps()
+            times.append(time.thread_time() - start)
+        seconds.append(median(times[1:]))
+    return seconds
+
+
+def _memory_ratios(networks: list[Network]) -> list[float]:
+    """Returns the time where freed memory is given back, as a ratio to where it is kept.
+
+    It depends on where a process happens to have its memory: so each measurement has a process of its own.
+    """
+    context, ratios = multiprocessing.get_context("spawn"), []
+    for _ in range(PROCESSES):
+        with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+            kept, given = (pool.submit(_seconds, networks, keep).result() for keep in (True, False))
+        ratios.append([b / a for a, b in zip(kept, given, strict=True)])
+    return [median(values) for values in zip(*ratios, strict=True)]
+
+
 def measure(params: Params, data: TrainingSet) -> dict[str, dict[str, float]]:
     """Returns for the lightest and the heaviest layouts of the grid the ratio of each alternative."""
     use_one_thread()
+    grid = params.networks()
+    networks = [grid[0], grid[2], grid[8], grid[-3], grid[-1]]
     results = {}
-    networks = params.networks()
-    for network in (networks[0], networks[2], networks[8], networks[-3], networks[-1]):
-        results[network.name] = _ratios(network, data)
+    for network, memory in zip(networks, _memory_ratios(networks), strict=True):
+        results[network.name] = _ratios(network, data) | {"freed memory given back to the system": memory}
         print(f"alternatives: {network.name}", flush=True)
     return results

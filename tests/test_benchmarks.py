@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from benchmarks.__main__ import END, PAGE, RESULTS, START
-from benchmarks.alternatives import MODELS
 from benchmarks.idiom import official_network, plain_network
 from benchmarks.study import _shares, _to_target
 from benchmarks.tables import to_markdown
 from benchmarks.throughput import flops_per_image
+from benchmarks.variants import MODELS
 from benchmarks.watch import Watch
 from mnist_cnn.choices.network import Network
 from mnist_cnn.choices.params import Params, load_params

@@ -7,6 +7,7 @@ import torch
 from mnist_cnn.command import UserError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT_BYTES = 2**30
 
 
 class DeviceError(UserError):
@@ -36,10 +37,10 @@ def use_one_thread() -> None:
     # not use_deterministic_algorithms, which does the same after a second of imports for torch.compile
     torch.set_deterministic_debug_mode("warn" if torch.accelerator.is_available() else "error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads memory before it is written
-    _keep_freed_memory()
+    keep_freed_memory()
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Keeps the memory that a step has freed for the next one.
 
     Otherwise glibc hands it back to the system when it likes, and a step of a small network takes up to half
@@ -47,5 +48,5 @@ def _keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
