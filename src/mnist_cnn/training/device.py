@@ -43,8 +43,8 @@ def use_one_thread() -> None:
 def keep_freed_memory() -> None:
     """Keeps the memory that a step has freed for the next one.
 
-    Otherwise glibc hands it back to the system when it likes, and a step of a small network takes up to half
-    as long again to get it back, page by page. Other C libraries have no such call.
+    Otherwise glibc hands it back to the system when it likes, and the steps of a small network wait for it to
+    come back, page by page. Other C libraries have no such call.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
