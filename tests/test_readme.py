@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import TOP
 from tests.test_pipeline import EXPERIMENTS, LOOKS, QUEUE
+from tests.test_repro import SIDE_BY_SIDE
 
 ENGLISH, RUSSIAN = TOP / "README.md", TOP / "README.ru.md"
 ELSEWHERE = {  # run by CI itself, or by tests with other words
@@ -40,7 +41,7 @@ def test_finding_is_that_of_the_report() -> None:
 
 
 def test_commands_are_tested() -> None:
-    tested = ELSEWHERE | {*EXPERIMENTS, *LOOKS, QUEUE}
+    tested = ELSEWHERE | {*EXPERIMENTS, *LOOKS, QUEUE, SIDE_BY_SIDE}
     shown = set(commands(ENGLISH)) - {line for line in commands(ENGLISH) if line.startswith(("git", "cd"))}
     assert shown == tested
 

@@ -1,9 +1,9 @@
 """Networks side by side: the outcome of `dvc repro`, failures with their words, and nothing left running."""
 
+import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from mnist_cnn.choices.network import Network
 from mnist_cnn.repro import Events, Job, SideBySide, in_order, work
 from tests.test_pipeline import ENVIRONMENT, commit, copy_sources, run, shrink, stages_run
 
-SIDE_BY_SIDE = [sys.executable, "-m", "mnist_cnn.repro", "--jobs", "2"]
+SIDE_BY_SIDE = "env PYTHONPATH=src python -m mnist_cnn.repro --jobs 2"
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
     """Starts the pipeline with two networks at a time."""
     return subprocess.Popen(
-        SIDE_BY_SIDE,
+        shlex.split(SIDE_BY_SIDE),
         cwd=folder,
-        env=ENVIRONMENT | {"PYTHONPATH": "src"},
+        env=ENVIRONMENT,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -126,7 +126,7 @@ def test_outcome_is_that_of_dvc_alone(untrained: Path) -> None:
 
 
 def test_number_of_jobs_is_checked(untrained: Path) -> None:
-    command = f"env PYTHONPATH=src {sys.executable} -m mnist_cnn.repro --jobs 0"
+    command = SIDE_BY_SIDE.replace("2", "0")
     assert run(untrained, command, fails=True).strip() == "error: --jobs is 0: must be at least 1"
 
 
