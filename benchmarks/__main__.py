@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alternatives, growth, study, throughput
+from benchmarks import alternatives, growth, start, study, throughput
 from benchmarks.tables import to_markdown
 from mnist_cnn.choices.params import load_params
 from mnist_cnn.command import run
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
 PAGE = FOLDER / "README.md"
 START, END = "<!-- results -->\n", "<!-- /results -->"
-PARTS = ("throughput", "alternatives", "study", "growth", "cluster")
+PARTS = ("throughput", "alternatives", "study", "start", "growth", "cluster")
 
 
 def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
@@ -26,6 +26,8 @@ def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
     params = load_params()
     if part == "study":
         return study.measure(params, keep)
+    if part == "start":
+        return start.measure()
     if part == "growth":
         return growth.measure()
     if part == "cluster":

@@ -69,6 +69,11 @@ def _study(part: dict[str, Any], official: float) -> str:
     )
 
 
+def _start(part: dict[str, float]) -> str:
+    rows = [[name, f"{seconds:.2f}"] for name, seconds in part.items()]
+    return _table(("start of a process", "CPU s"), rows)
+
+
 def _alternatives(part: dict[str, Any]) -> str:
     names = list(next(iter(part.values())))
     rows = ([name, *(f"{part[network][name]:.2f}" for network in part)] for name in names)
@@ -166,6 +171,8 @@ def to_markdown(results: dict[str, Any]) -> str:
         text += ["## Each network\n", _throughput(throughput, study.get("time_to_target", {}))]
     if study and throughput:
         text += ["## The whole study\n", _study(study, throughput["official_epoch_seconds"])]
+    if "start" in results:
+        text += ["Before its first run a train stage takes:\n", _start(results["start"])]
     if "alternatives" in results:
         text += ["## What else was tried\n", _alternatives(results["alternatives"])]
     if "growth" in results:
