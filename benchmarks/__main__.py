@@ -42,10 +42,13 @@ def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
 def main() -> None:
     """Measures, and keeps what earlier calls measured of the other parts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=PARTS, help="default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--keep", type=Path, help="a folder to leave the clones of the study in")
     parser.add_argument("--tables", action="store_true", help="only write the tables again")
     choice = parser.parse_args()
+    for part in choice.parts:
+        if part not in PARTS:
+            parser.error(f"{part!r} is none of {', '.join(PARTS)}")
     for part in [] if choice.tables else choice.parts or PARTS:
         results = read_json(RESULTS) if RESULTS.exists() else {}
         results |= {part: measure(part, choice.keep), "machine": describe_machine()}

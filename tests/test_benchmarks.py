@@ -1,5 +1,6 @@
 """What the benchmarks count and divide; how long anything takes is no test's business."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -9,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.__main__ import END, PAGE, RESULTS, START
+from benchmarks import __main__ as main_module
+from benchmarks.__main__ import END, PAGE, PARTS, RESULTS, START
 from benchmarks.idiom import official_network, plain_network
 from benchmarks.study import _shares, _to_target
 from benchmarks.tables import to_markdown
@@ -99,6 +101,36 @@ def test_time_to_target_is_that_of_the_first_point_there(params: Params, tmp_pat
     write_csv(folder / "curves.csv", list(points[0]), points)
     write_json(folder / "cost.json", {"runs": [{"fold": f, "training_seconds": 30.0} for f in (0, 1)]})
     assert _to_target(tmp_path, one) == {network.name: {"runs": 2, "reached": 1, "seconds": 20.0}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "measured"),
+    [([], list(PARTS)), (["start", "study"], ["start", "study"]), (["--tables"], [])],
+)
+def test_parts_are_measured_and_the_others_kept(
+    arguments: list[str], measured: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.chdir(TOP)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+    monkeypatch.setattr(main_module, "RESULTS", shutil.copy(RESULTS, tmp_path / "results.json"))
+    monkeypatch.setattr(main_module, "PAGE", shutil.copy(PAGE, tmp_path / "README.md"))
+    before = read_json(RESULTS)
+    monkeypatch.setattr(main_module, "measure", lambda part, _: calls.append(part) or before.get(part, {}))
+    monkeypatch.setattr(main_module, "to_markdown", lambda results: ",".join(results) + "\n")
+    main_module.main()
+    assert calls == measured
+    assert read_json(tmp_path / "results.json").keys() == before.keys() | set(measured)
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    shown = page.partition(START)[2].partition(END)[0]
+    assert set(shown.strip().split(",")) == before.keys() | set(measured)
+
+
+def test_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "throughputs"])
+    with pytest.raises(SystemExit):
+        main_module.main()
+    assert "'throughputs' is none of throughput, " in capsys.readouterr().err
 
 
 def test_page_shows_the_results() -> None:
