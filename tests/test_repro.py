@@ -29,12 +29,18 @@ def start(folder: Path) -> subprocess.Popen[str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and tests may be among that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: subprocess.Popen[str], status: int = 0) -> str:
     """Waits for its end and returns what it printed."""
-    printed, _ = process.communicate()
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == status, printed
     return printed
 

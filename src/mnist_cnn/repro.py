@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -95,9 +96,10 @@ def stop(jobs: list[Job]) -> None:
                 os.killpg(job.process.pid, number)
             except ProcessLookupError:
                 continue
+        deadline = time.monotonic() + GRACE_SECONDS
         for job in jobs:
             try:
-                job.process.wait(GRACE_SECONDS)
+                job.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 continue
 
