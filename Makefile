@@ -1,7 +1,8 @@
-# make repro   the whole study, and the table of what it found. JOBS=1: one network after the other
-# make test    style, types and tests
-# make bench   how near the machine's limit it is: benchmarks/README.md
-# Both make the environment first. VENV=path uses one that you have, as it is.
+# make repro    the whole study, and its answer on the terminal
+# make verify   trains again from nothing and compares with what is committed; NETWORKS="conv1_linear1-small …"
+# make test     style, types and tests;  make trial: tests that take long
+# make bench    how near the machine's limit it is: benchmarks/README.md
+# All make the environment first. VENV=path uses one that you have, as it is.
 
 PYTHON ?= python3
 ifeq ($(origin VENV),undefined)
@@ -13,23 +14,28 @@ endif
 PLOTS_PAGE := .dvc/tmp/plots_page.html
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-export PYTHONPATH := src
 export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH
 
-.PHONY: repro show test bench setup lock
+.PHONY: repro verify test trial bench setup lock
 
 repro: setup
-	python -m mnist_cnn.repro $(if $(JOBS),--jobs $(JOBS))
-	@python -m mnist_cnn.show
+	@python src/verify.py --fingerprint
+	dvc repro
+	@cat report/answer.md
 
-show: setup
-	@python -m mnist_cnn.show
+verify: setup
+	dvc repro download
+	python src/verify.py $(NETWORKS)
 
 test: setup
 	ruff check
 	ruff format --check
 	mypy
 	pytest --cov --cov-report=term
+
+trial: setup
+	pytest -m trial --numprocesses 0
 
 bench: setup
 	dvc repro prepare
@@ -43,7 +49,7 @@ setup: $(ENVIRONMENT) $(PLOTS_PAGE)
 	cp requirements.lock $@
 
 $(PLOTS_PAGE): src/mnist_cnn/plots_page.py | $(ENVIRONMENT)
-	python -m mnist_cnn.plots_page
+	PYTHONPATH=src python -m mnist_cnn.plots_page
 
 # The CUDA libraries that PyTorch names on Linux exist nowhere else.
 lock:

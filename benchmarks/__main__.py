@@ -1,62 +1,80 @@
-"""Measures all, or the named parts, and writes results.json and the tables of README.md."""
+"""Measures parts, keeps what is known of the others in results.json, and writes the tables of README.md.
+
+    python -m benchmarks             throughput, numerics, study
+    python -m benchmarks PART ...    some of them; replication (of the statements); tables (written again)
+    python -m benchmarks --quick     two networks, one round: shows that it works, and writes nothing
+
+Run it at the top of the repository, on a quiet machine, after `dvc repro prepare`.
+"""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alternatives, growth, start, study, throughput
-from benchmarks.tables import to_markdown
-from mnist_cnn.choices.params import load_params
+from benchmarks.processes import CORES
+from benchmarks.tables import SHOWN
 from mnist_cnn.command import run
-from mnist_cnn.data.prepared import load_training_set
 from mnist_cnn.files import read_json, write_json, write_text
-from mnist_cnn.paths import PREPARED
-from mnist_cnn.training.machine import describe_machine
+from mnist_cnn.numerics import describe_machine
+from mnist_cnn.params import Params, load_params
 
 FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "results.json"
-PAGE = FOLDER / "README.md"
-START, END = "<!-- results -->\n", "<!-- /results -->"
-PARTS = ("throughput", "alternatives", "study", "start", "growth", "cluster")
+RESULTS, PAGE = FOLDER / "results.json", FOLDER / "README.md"
+MEASURED = ("throughput", "numerics", "study")
+PARTS = (*MEASURED, "replication", "tables")
 
 
-def measure(part: str, keep: Path | None) -> Mapping[str, Any]:
-    """Measures one part."""
-    params = load_params()
-    if part == "study":
-        return study.measure(params, keep)
-    if part == "start":
-        return start.measure()
-    if part == "growth":
-        return growth.measure()
-    if part == "cluster":
-        from benchmarks import cluster  # alone needs Ray, which is an extra
+def smaller(params: Params) -> Params:
+    """Returns two networks with two short runs each."""
+    train = params.train.model_copy(update={"epochs": 0.1, "folds": params.train.folds[:2]})
+    models, kernels = (
+        dict(list(section.items())[:n]) for section, n in ((params.models, 1), (params.kernels, 2))
+    )
+    return params.model_copy(update={"models": models, "kernels": kernels, "train": train})
 
-        return cluster.measure(params)
-    if part == "throughput":
-        return throughput.measure(params)
-    return alternatives.measure(params, load_training_set(PREPARED))
+
+def measure(part: str, params: Params, quick: bool) -> dict[str, Any]:
+    """Measures one part; says on which machine."""
+    from benchmarks import portable, study, throughput
+
+    module = {"throughput": throughput, "numerics": portable, "study": study}[part]
+    found = module.measure(params, quick)
+    return {"machine": describe_machine(params.train.numerics) | {"cores": str(CORES)}, **found}
+
+
+def with_tables(page: str, results: dict[str, Any]) -> str:
+    """Puts the table of each part that was measured between its two markers."""
+    for part, found in results.items():
+        start, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
+        before, _, rest = page.partition(start)
+        page = before + start + SHOWN[part](found) + end + rest.partition(end)[2]
+    return page
 
 
 def main() -> None:
-    """Measures, and keeps what earlier calls measured of the other parts."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
-    parser.add_argument("--keep", type=Path, help="a folder to leave the clones of the study in")
-    parser.add_argument("--tables", action="store_true", help="only write the tables again")
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="try it: two networks, nothing is written")
     choice = parser.parse_args()
     for part in choice.parts:
         if part not in PARTS:
             parser.error(f"{part!r} is none of {', '.join(PARTS)}")
-    for part in [] if choice.tables else choice.parts or PARTS:
-        results = read_json(RESULTS) if RESULTS.exists() else {}
-        results |= {part: measure(part, choice.keep), "machine": describe_machine()}
-        write_json(RESULTS, results)
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    write_text(PAGE, before + START + to_markdown(read_json(RESULTS)) + END + after)
-    print(to_markdown(read_json(RESULTS)))
+    params = smaller(load_params()) if choice.quick else load_params()
+    results: dict[str, Any] = read_json(RESULTS) if RESULTS.exists() and not choice.quick else {}
+    for part in choice.parts or MEASURED:
+        if part in MEASURED:
+            results[part] = measure(part, params, choice.quick)
+            if not choice.quick:
+                write_json(RESULTS, results)
+        elif part == "replication":
+            from benchmarks import replication
+
+            replication.main()
+    if choice.quick:
+        print(*(SHOWN[part](found) for part, found in results.items()), sep="\n")
+    else:
+        write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), results))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,12 @@ from torch.utils.data import DataLoader
 from torchvision import transforms  # type: ignore[import-untyped]
 from torchvision.datasets import MNIST  # type: ignore[import-untyped]
 
-from mnist_cnn.choices.network import Network
-from mnist_cnn.data.mnist import CLASSES, IMAGE_SIZE
+from mnist_cnn.grid import Network
+from mnist_cnn.mnist import CLASSES, TRAIN_IMAGES
 from mnist_cnn.paths import RAW
 
 BATCH_SIZE = 64
+EPOCH_BATCHES = -(-TRAIN_IMAGES // BATCH_SIZE)
 WARM_UP = 10  # batches
 MEAN, STD = (0.1307,), (0.3081,)
 
@@ -30,16 +31,10 @@ def plain_network(network: Network) -> nn.Sequential:
     """Builds a network of the grid in the common order of layers and PyTorch's default memory format."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise((1, *network.conv_channels)):
-        padding = network.kernel_size // 2
-        layers += [
-            nn.Conv2d(inputs, outputs, network.kernel_size, padding=padding),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        ]
-    side = IMAGE_SIZE >> network.conv_layers
-    widths = (side * side * network.conv_channels[-1], *network.hidden_units, CLASSES)
+        convolution = nn.Conv2d(inputs, outputs, network.kernel_size, padding=network.kernel_size // 2)
+        layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
     layers.append(nn.Flatten())
-    for inputs, outputs in pairwise(widths):
+    for inputs, outputs in pairwise(network.linear_widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -65,10 +60,10 @@ def _steps(model: nn.Module) -> Iterator[int]:
         yield len(images)
 
 
-def images_per_second(model: nn.Module, batches: int) -> float:
-    """Trains for some batches of an epoch, and leaves the first ones out of the time."""
+def images_per_second(network: Network, batches: int) -> float:
+    """Trains a network of the grid for some batches of an epoch; the first ones are not timed."""
     images, start = 0, 0.0
-    for place, size in enumerate(_steps(model)):
+    for place, size in enumerate(_steps(plain_network(network))):
         if place == WARM_UP:
             images, start = 0, time.perf_counter()
         images += size if place > WARM_UP else 0
@@ -77,9 +72,10 @@ def images_per_second(model: nn.Module, batches: int) -> float:
     return images / (time.perf_counter() - start)
 
 
-def epoch_seconds(model: nn.Module) -> float:
-    """Trains for one whole epoch."""
+def official_epoch_seconds(batches: int = EPOCH_BATCHES) -> float:
+    """Trains the official example's network; returns the seconds of an epoch, from those of some batches."""
+    steps = _steps(official_network())
+    next(steps)  # still importing
     start = time.perf_counter()
-    for _ in _steps(model):
-        pass
-    return time.perf_counter() - start
+    timed = sum(1 for _ in islice(steps, batches))
+    return (time.perf_counter() - start) / timed * EPOCH_BATCHES

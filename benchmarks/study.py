@@ -1,117 +1,113 @@
-"""The whole default study in a fresh clone: wall time, memory, and where the processor's time goes."""
+"""The whole study from nothing: its wall time, where the processors' time goes, and the official example."""
 
+import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from joblib import cpu_count
+import numpy as np
+import yaml
+from safetensors.numpy import load_file
 
-from benchmarks.watch import INTERVAL, Watch
-from mnist_cnn.choices.params import Params
-from mnist_cnn.files import read_csv, read_json
-from mnist_cnn.paths import EVALUATION, TRAINING
+from benchmarks import idiom
+from benchmarks.processes import CORES, start
+from mnist_cnn.data import load_test_images, load_training_set
+from mnist_cnn.evaluation import judge_run
+from mnist_cnn.files import write_text
+from mnist_cnn.grid import Network
+from mnist_cnn.params import Params, Train
+from mnist_cnn.paths import PARAMS, PREPARED, RAW, TIMING, WEIGHTS, weights_file
+from mnist_cnn.tables import read_table
 
-
-def run_watched(command: list[str], folder: Path) -> tuple[Watch, float]:
-    """Runs a command to its end, and returns what it used and its wall seconds."""
-    watch, start = Watch(), time.perf_counter()
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            watch.look()
-            time.sleep(INTERVAL)
-    if process.returncode:
-        sys.exit(f"error: {' '.join(command)} ended with status {process.returncode}")
-    return watch, time.perf_counter() - start
+QUICK_BATCHES = 20
 
 
-def _costs(folder: Path, params: Params) -> list[dict[str, Any]]:
-    """Reads what every run took."""
-    files = (folder / TRAINING / network.place / "cost.json" for network in params.networks())
-    return [run for file in files for run in read_json(file)["runs"]]
+def reproduce(params: Params, clone: Path) -> tuple[float, float]:
+    """Runs `dvc repro` in a clone of the last commit, with these parameters and an empty cache of its own.
+
+    Returns:
+        Wall seconds, and CPU seconds of DVC and of all that it started.
+    """
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run(["git", "clone", "--quiet", "--shared", ".", clone], check=True)
+    subprocess.run([*dvc, "config", "--local", "cache.dir", clone.parent / "cache"], cwd=clone, check=True)
+    shutil.copytree(RAW, clone / RAW)
+    write_text(clone / PARAMS, yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+    wall, before = time.perf_counter(), os.times()
+    subprocess.run(
+        [*dvc, "repro", "--force", "--no-run-cache"], cwd=clone, check=True, stdout=subprocess.DEVNULL
+    )
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.perf_counter() - wall, used
 
 
-def _evaluation_seconds(folder: Path, params: Params) -> float:
-    """Reads what all evaluations took."""
-    files = (folder / EVALUATION / network.place / "inference_time.json" for network in params.networks())
-    return float(sum(read_json(file)["evaluation_seconds"] for file in files))
+def judging_seconds(network: Network, train: Train, top: Path) -> float:
+    """Returns the CPU seconds in which the runs of a network are judged: those of its first run × runs."""
+    seed, fold, runs = train.seeds[0], train.folds[0], len(train.seeds) * len(train.folds)
+    weights = load_file(top / WEIGHTS / network.place / weights_file(seed, fold))
+    data, test = load_training_set(top / PREPARED), load_test_images(top / PREPARED)
+    begin = time.thread_time()
+    judge_run(network, seed, fold, weights, data, test, np.arange(0, len(test.labels), runs))
+    return (time.thread_time() - begin) * runs
 
 
-def _shares(watch: Watch, wall: float, runs: list[dict[str, Any]], evaluation: float) -> dict[str, float]:
-    """Divides wall time × cores among what it was spent on; the shares add up to 1."""
-    training = sum(run["training_seconds"] for run in runs)
-    validation = sum(run["validation_seconds"] for run in runs)
-    start = watch.seconds_of("train", "evaluate") - training - validation - evaluation
+def shares(wall: float, used: float, training: float, validation: float, judging: float) -> dict[str, float]:
+    """Divides wall time × cores among what it was spent on; the shares add up to 1.
+
+    Args:
+        wall: Wall seconds of the study.
+        used: CPU seconds of all its processes.
+        training: CPU seconds of training steps, as the runs measured them.
+        validation: CPU seconds of the learning curves' validation passes, likewise.
+        judging: CPU seconds of evaluation's predictions.
+    """
     seconds = {
         "training steps": training,
         "validation passes of the learning curves": validation,
-        "evaluation": evaluation,
-        "the rest of these stages: Python, imports, loading, writing": start,
-        "DVC, make, git": watch.seconds_of("dvc", "other"),
-        "download and prepare": watch.seconds_of("download", "prepare"),
-        "compare and report": watch.seconds_of("compare", "report"),
+        "evaluation": judging,
+        "Python, imports, files, DVC, other stages": used - training - validation - judging,
+        "idle": wall * CORES - used,
     }
-    capacity = wall * cpu_count()
-    idle = capacity - sum(seconds.values())
-    return {name: value / capacity for name, value in (seconds | {"idle": idle}).items()}
+    return {name: spent / (wall * CORES) for name, spent in seconds.items()}
 
 
-def _to_target(folder: Path, params: Params) -> dict[str, dict[str, float]]:
-    """Returns for each network how many runs reached the target, and their median CPU seconds until then.
+def measure(params: Params, quick: bool) -> dict[str, Any]:
+    """Measures the study between two epochs of the official example.
 
-    That is the time of the first point of the learning curve whose validation accuracy is at the target.
+    Returns:
+        Wall seconds of the study, of it for each epoch of a network, and of an epoch of the official example;
+        shares of wall time × cores, and the share outside training and evaluation.
     """
-    found = {}
-    for network in params.networks():
-        curves = read_csv(folder / TRAINING / network.place / "curves.csv")
-        runs = read_json(folder / TRAINING / network.place / "cost.json")["runs"]
-        times = []
-        for run in runs:
-            points = [row for row in curves if int(row["fold"]) == run["fold"]]
-            epochs = [float(row["epoch"]) for row in points if _at_target(row, params)]
-            times += [epochs[0] / float(points[-1]["epoch"]) * run["training_seconds"]] if epochs else []
-        found[network.name] = {"runs": len(runs), "reached": len(times), "seconds": median(times or [0.0])}
-    return found
-
-
-def _at_target(row: dict[str, str], params: Params) -> bool:
-    return float(row["validation_accuracy"]) >= params.compare.target_accuracy
-
-
-def _outcome(watch: Watch, wall: float, runs: list[dict[str, Any]], evaluation: float) -> dict[str, Any]:
-    shares = _shares(watch, wall, runs, evaluation)
-    judging = ("training steps", "validation passes of the learning curves", "evaluation")
-    seconds, busy = watch.training
+    train, networks = params.train, params.networks()
+    batches = QUICK_BATCHES if quick else idiom.EPOCH_BATCHES
+    with start("native") as native, TemporaryDirectory(prefix="study-") as folder:
+        official = [native.submit(idiom.official_epoch_seconds, batches).result()]
+        print("study: one epoch of the official example is done", flush=True)
+        clone = Path(folder, "clone")
+        wall, used = reproduce(params, clone)
+        print(f"study: {wall:.0f} s", flush=True)
+        official.append(native.submit(idiom.official_epoch_seconds, batches).result())
+        with start(train.numerics, CORES) as pool:
+            judged = [pool.submit(judging_seconds, network, train, clone) for network in networks]
+            judging = sum(one.result() for one in judged)
+        tables = [read_table(clone / TIMING / network.place / "timing.csv") for network in networks]
+    training, validation = (
+        sum(float(table[column].sum()) for table in tables)
+        for column in ("training_seconds", "validation_seconds")
+    )
+    runs = len(networks) * len(train.seeds) * len(train.folds)
     return {
+        "runs": runs,
+        "epochs": train.epochs,
         "wall_seconds": wall,
-        "shares": shares,
-        "share_outside_training_and_evaluation": 1 - sum(shares[name] for name in judging),
-        "cores_busy_while_training": busy / seconds,
-        "largest_process_bytes": max(watch.memory.values()),
-        "largest_process_by_stage_bytes": dict(watch.memory),
-        "all_processes_bytes": watch.total_memory,
+        "epoch_seconds": wall / (runs * train.epochs),
+        "official_epoch_seconds": mean(official),
+        "shares": shares(wall, used, training, validation, judging),
+        "share_outside": 1 - (training + validation + judging) / (wall * CORES),
     }
-
-
-def measure(params: Params, keep: Path | None) -> dict[str, Any]:
-    """Runs `make repro` from nothing, stage after stage and side by side, each in a clone of the last commit.
-
-    Args:
-        params: Of that commit.
-        keep: Where the last clone is left to be looked at; None leaves nothing.
-    """
-    results: dict[str, Any] = {}
-    for jobs in (1, cpu_count()):
-        with TemporaryDirectory() as temporary:
-            folder = (keep or Path(temporary)) / f"jobs{jobs}"
-            subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
-            watch, wall = run_watched(["make", "repro", f"VENV={sys.prefix}", f"JOBS={jobs}"], folder)
-            results[f"JOBS={jobs}"] = _outcome(
-                watch, wall, _costs(folder, params), _evaluation_seconds(folder, params)
-            )
-            results["time_to_target"] = _to_target(folder, params)
-            print(f"study: JOBS={jobs} took {wall:.0f} s", flush=True)
-    return results

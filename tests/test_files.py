@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mnist_cnn.files import read_csv, read_json, replacing, write_array, write_csv, write_json
+from mnist_cnn.files import read_json, replacing, write_array, write_csv, write_json
+from mnist_cnn.tables import read_table, write_table
 
 
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -43,7 +45,16 @@ def test_csv_has_a_header_without_rows_too(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_bytes() == b"x,y\n"
     write_csv(tmp_path / "a.csv", ("x", "y"), [{"x": 1 / 3, "y": None}, {"x": "a,b", "y": True}])
     assert (tmp_path / "a.csv").read_bytes() == b'x,y\n0.33333333,\n"a,b",True\n'
-    assert read_csv(tmp_path / "a.csv") == [{"x": "0.33333333", "y": ""}, {"x": "a,b", "y": "True"}]
+
+
+def test_table_has_the_bytes_of_a_csv_file(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [1 / 3, 2.0], "name": ["NA", ""], "n": [1, 2], "y": [np.nan, 0.1 + 0.2]})
+    write_table(tmp_path / "a.csv", table)
+    assert (tmp_path / "a.csv").read_bytes() == b"x,name,n,y\n0.33333333,NA,1,\n2,,2,0.3\n"
+    again = read_table(tmp_path / "a.csv")
+    assert again["name"][0] == "NA"
+    assert again["n"].dtype == np.int64
+    assert np.isnan(again["y"][0])
 
 
 def test_array_round_trip(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mnist_cnn.data.mnist import (
+from mnist_cnn.mnist import (
     FILES,
     IMAGE_SIZE,
     SPLITS,
@@ -41,7 +41,11 @@ def test_bytes_are_as_the_format_has_them():
     assert idx_bytes(IMAGES)[16:] == IMAGES.tobytes()
 
 
-@pytest.mark.parametrize("array", [IMAGES, LABELS, IMAGES[:0], IMAGES[::2], IMAGES.transpose(0, 2, 1)])
+@pytest.mark.parametrize(
+    "array",
+    [IMAGES, LABELS, IMAGES[:0], IMAGES[::2], IMAGES.transpose(0, 2, 1)],
+    ids=["images", "labels", "none", "every other", "turned"],
+)
 def test_round_trip(array):
     again = read_idx(idx_bytes(array))
     assert again.dtype == np.uint8
@@ -71,6 +75,17 @@ def test_torchvision_reads_the_same(tmp_path):
         (idx_bytes(LABELS) + b"\0", r"shape \(4,\) has 13 bytes, must be 12"),
         (idx_bytes(IMAGES).replace(b"\x1c\0\0\0\x1c", b"\x0e\0\0\0\x38"), r"shape \(3, 14, 56\), must be"),
     ],
+    ids=[
+        "empty",
+        "cut magic",
+        "gzip",
+        "signed",
+        "two dimensions",
+        "cut header",
+        "cut",
+        "long",
+        "other shape",
+    ],
 )
 def test_what_is_malformed_is_refused_in_one_line(content, message):
     with pytest.raises(ValueError, match=message) as error:
@@ -86,6 +101,7 @@ def test_what_is_malformed_is_refused_in_one_line(content, message):
         (IMAGES[:, :27], r"shape \(3, 27, 28\)"),
         (np.array(3, np.uint8), r"shape \(\)"),
     ],
+    ids=["integers", "flat", "27 rows", "scalar"],
 )
 def test_what_is_not_mnist_is_not_written(array, message):
     with pytest.raises(ValueError, match=message):

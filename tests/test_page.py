@@ -1,160 +1,197 @@
-"""The stage `report` end to end on invented data, and its page in a real browser with the network off."""
+"""The stages `report` and `page` on an invented study, and the page in a browser without a network."""
 
 import json
 import re
 import shutil
 import subprocess
 from html import unescape
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
-from mnist_cnn.choices.params import Params
-from mnist_cnn.data.dataset import Images, TrainingSet
-from mnist_cnn.data.prepared import save_prepared
-from mnist_cnn.paths import EVALUATION, PLOTS, PREPARED, REPORT
-from mnist_cnn.stages import report
-from mnist_cnn.tables import write_tables
-from tests.conftest import TOP, simulated_study, simulated_tables
+import compare
+import page
+import report
+import timing
+from mnist_cnn.paths import FIGURES, REPORT
+from mnist_cnn.webpage import render_page, to_html
+from mnist_cnn.words import MARKERS, SUFFIXES
+from tests.fake_study import changed, fake_study
+from tests.samples import PARAMS
 
 CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+WIDTHS = (360, 1400)
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"),
+    *("--no-first-run", "--disable-component-update", "--disable-sync", "--enable-logging=stderr"),
     "--proxy-server=127.0.0.1:9",  # nothing listens there
-    "--enable-logging=stderr",
-    "--virtual-time-budget=3000",  # until the probes have answered
-    "--dump-dom",
-)
-WIDTHS = (390, 1280)  # a telephone, a laptop
+    *("--virtual-time-budget=4000", "--dump-dom"),  # once the probes have answered
+]
 # A page in a frame is as wide as the frame, down to widths that no window of the browser can have.
 PROBE = """<script>
-addEventListener("load", () => parent.postMessage({
-  width: innerWidth,
-  scrollWidth: document.documentElement.scrollWidth,
-  outside: [...document.body.querySelectorAll("*")]
-    .filter(one => !one.closest(".scroll *") && one.getBoundingClientRect().right > innerWidth + 0.5)
-    .map(one => one.outerHTML.slice(0, 80)),
-  images: [...document.images].map(one => [one.alt, one.naturalWidth, one.clientWidth, one.clientHeight]),
-}, "*"));
+addEventListener("load", async () => {
+  const found = [];
+  for (const button of document.querySelectorAll(".switch button")) {
+    button.click();
+    const main = document.querySelector("main:not([hidden])"), images = [...main.querySelectorAll("img")];
+    await Promise.all(images.map(one => one.decode().catch(() => 0)));
+    found.push({
+      width: innerWidth, language: document.documentElement.lang, title: document.title,
+      dark: matchMedia("(prefers-color-scheme: dark)").matches,
+      colours: [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor],
+      pressed: [...document.querySelectorAll("[aria-pressed=true]")].map(one => one.textContent),
+      wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      outside: [...main.querySelectorAll("*")].filter(one => !one.closest(".scroll *") &&
+        one.getBoundingClientRect().right > innerWidth + 0.5).map(one => one.outerHTML.slice(0, 80)),
+      images: images.map(one => [one.alt, one.naturalWidth, one.clientWidth]),
+      unreachable: [...main.querySelectorAll("a, .scroll")]
+        .filter(one => (one.focus(), document.activeElement !== one)).map(one => one.outerHTML.slice(0, 80)),
+      lost: [...main.querySelectorAll("a[href^='#']")]
+        .filter(one => !main.querySelector(one.hash)).map(one => one.hash),
+    });
+  }
+  parent.postMessage(found, "*");
+});
 </script>"""
 FRAMES = """<!doctype html><pre></pre><script>
 const found = [];
 addEventListener("message", event => {
-  found.push(event.data);
+  found.push(...event.data);
   document.querySelector("pre").textContent = JSON.stringify(found);
 });
 </script>""" + "".join(
-    f'<iframe src="probe.html" style="width: {width}px; height: 800px; border: 0"></iframe>'
-    for width in WIDTHS
+    f'<iframe src="probe.html" style="width: {width}px; border: 0"></iframe>' for width in WIDTHS
 )
 
 
-def write_inputs(params: Params) -> None:
-    """Writes what the stage reads, below the current folder: the tables, and 60 images with answers."""
-    write_tables(PLOTS, simulated_tables(params, simulated_study(params)))
-    rng, folds = np.random.default_rng(0), len(params.train.folds)
-    images = Images(rng.integers(0, 255, (60, 28, 28), np.uint8), np.arange(60, dtype=np.uint8) % 10)
-    save_prepared(PREPARED, TrainingSet(images, np.arange(60, dtype=np.uint8) % 6, 33.0, 78.0), images)
-    for network in params.networks():
-        folder = EVALUATION / network.place
-        folder.mkdir(parents=True)
-        answers = np.where(rng.random((folds, 60)) < 0.7, images.labels, (images.labels + 3) % 10)
-        arrays = {
-            "validation_labels": answers[0],
-            "validation_probabilities": np.full(60, 0.9, np.float32),
-            "test_labels": answers,
-            "test_probabilities": np.full((folds, 60), 0.9, np.float32),
-        }
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-            folder / "predictions.safetensors",
-        )
-
-
 @pytest.fixture(scope="module")
-def made(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs the stage in a folder of its own."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs the stages behind `evaluate`, in a folder of its own."""
     folder = tmp_path_factory.mktemp("study")
-    shutil.copy(TOP / "params.yaml", folder)
+    models = {name: PARAMS.models[name] for name in ("conv1_linear1", "conv2_linear1", "conv2_linear2")}
+    fake_study(folder, changed(PARAMS, models=models, folds=(0, 1, 2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        write_inputs(params)
-        (REPORT / "figures").mkdir(parents=True)
-        (REPORT / "figures/stale.svg").write_text("of another study", encoding="utf-8")
-        report.main()
-    return folder / REPORT
+        Path("plots").mkdir()
+        shutil.copy(Path(__file__).parent.parent / "plots/samples.png", "plots")
+        for suffix in SUFFIXES.values():
+            Path(f"README{suffix}").write_text("before\n{}\n{}\nafter\n".format(*MARKERS), encoding="utf-8")
+        for stage in (compare, timing, report, page):
+            stage.main()
+    return folder
 
 
-def probe(page: str, folder: Path) -> tuple[list[dict], list[str]]:
+def probe(text: str, folder: Path, *flags: str) -> tuple[list[dict], list[str]]:
     """Opens a page in frames of several widths.
 
     Returns:
-        What the probe found in each, and what was written to the browser's console.
+        What the probe found in each width and language, and what was written to the browser's console.
     """
     assert CHROMIUM is not None
-    (folder / "probe.html").write_text(page + PROBE, encoding="utf-8")
+    (folder / "probe.html").write_text(text + PROBE, encoding="utf-8")
     (folder / "frames.html").write_text(FRAMES, encoding="utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", (folder / "frames.html").as_uri()]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    ours = f"--user-data-dir={folder / 'profile'}", (folder / "frames.html").as_uri()
+    command = [CHROMIUM, *FLAGS, *flags, *ours]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     found = json.loads(unescape(re.search(r"<pre>(.*?)</pre>", ended.stdout, re.DOTALL).group(1)))
     return found, [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
 
 
-def faults(found: list[dict]) -> list[str]:
-    """Names everything that a reader would miss: what overflows, images not shown, images without a text."""
-    wrong = [f"{one['width']}: {place}" for one in found for place in one["outside"]]
-    wrong += [
-        f"{one['width']}: page is {one['scrollWidth']}" for one in found if one["scrollWidth"] > one["width"]
-    ]
-    return wrong + [f"{one['width']}: {image}" for one in found for image in one["images"] if not all(image)]
+def test_report_and_answer_stand_where_they_should(made: Path) -> None:
+    for suffix in SUFFIXES.values():
+        answer = (made / REPORT / f"answer{suffix}").read_text(encoding="utf-8")
+        assert answer in (made / REPORT / f"report{suffix}").read_text(encoding="utf-8")
+        readme = (made / f"README{suffix}").read_text(encoding="utf-8")
+        linked = answer.replace("](", "](report/")
+        assert readme == f"before\n{MARKERS[0]}\n{linked}{MARKERS[1]}\nafter\n"
+        for link in re.findall(r"\]\((report/[^)]+)\)", readme):
+            assert (made / link).exists()
 
 
-def test_stage_writes_both_forms_and_all_figures(made: Path) -> None:
-    text = (made / "report.md").read_text(encoding="utf-8")
-    linked = set(re.findall(r"\(figures/(\w+)\.svg\)", text))
-    assert {path.stem for path in (made / "figures").iterdir()} == linked
-    assert {"accuracy_time", "effects", "ranking", "confusion", "misclassified"} <= linked
-    assert "## More figures" not in text
-    for name in linked:
-        assert (made / f"figures/{name}.png").stat().st_size > 0
+def test_no_figure_is_drawn_that_no_text_shows(made: Path) -> None:
+    text = (made / REPORT / "report.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\(figures/(\w+\.svg)\)", text))
+    assert {path.name for path in (made / FIGURES).iterdir()} == shown
+
+
+def test_report_gives_the_same_bytes_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.read_bytes() for path in (made / REPORT).rglob("*.*")}
+    monkeypatch.chdir(made)
+    report.main()
+    page.main()
+    assert {path: path.read_bytes() for path in (made / REPORT).rglob("*.*")} == before
 
 
 def test_page_asks_for_nothing(made: Path) -> None:
-    page = (made / "index.html").read_text(encoding="utf-8")
-    addresses = re.findall(r"(?:src|href|srcset|action)\s*=\s*[\"']?([^\"'>\s]*)", page)
-    assert {address.partition(":")[0] for address in addresses if not address.startswith("#")} == {"data"}
-    assert not re.search(r"url\(|@import|<script|https?://", page)
+    text = (made / REPORT / "index.html").read_text(encoding="utf-8")
+    addresses = re.findall(r"\b(?:src|srcset|action)=[\"']?([^\"'>\s]*)", text)
+    assert {address.partition(":")[0] for address in addresses} == {"data"}
+    assert not re.search(r"url\(|@import|<link(?! rel=\"icon\" href=\"data:)|https?://|fetch", text)
 
 
-@needs_chromium
-def test_page_in_a_browser(made: Path, tmp_path: Path) -> None:
-    page = (made / "index.html").read_text(encoding="utf-8")
-    found, console = probe(page, tmp_path)
-    assert sorted(one["width"] for one in found) == sorted(WIDTHS)
-    assert [len(one["images"]) for one in found] == [page.count("<figure>")] * len(WIDTHS)
-    assert faults(found) == []
+def test_page_holds_each_picture_once_and_both_languages_with_times(made: Path) -> None:
+    text = (made / REPORT / "index.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'src="(data:image[^"]+)"', text)
+    assert len(pictures) == len(set(pictures)) == 8
+    assert text.count("<img ") == 16
+    assert 'id="en-timing-0"' in text
+    assert 'href="#ru-timing-0"' in text
+
+
+def test_page_is_english_without_a_script(made: Path) -> None:
+    text = (made / REPORT / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<main[^>]*>", text) == ['<main lang="en">', '<main lang="ru" hidden>']
+    assert re.search(r'class="switch"[^>]* hidden>', text)
+
+
+def test_page_takes_html_for_text() -> None:
+    texts = {"en": ("# <b>\n\n<script>x</script> \\<i>\n", '# A&B\n\n| <u> |\n| :-- |\n| !["x"](p.svg) |\n')}
+    text = render_page(texts, {"p.svg": b"<svg/>"})
+    assert "<h1>&lt;b&gt;</h1>" in text
+    assert "&lt;script&gt;x&lt;/script&gt; &lt;i&gt;" in text
+    assert '<th style="text-align:left" scope="col">&lt;u&gt;</th>' in text
+    assert 'alt="&quot;x&quot;"' in text
+    assert 'aria-label="A&amp;B"' in text
+
+
+def test_first_cell_names_its_row() -> None:
+    html, headings = to_html("## H\n\n| a | b |\n| - | - |\n| c | d |\n", "en", {})
+    assert '<th scope="row">c</th>\n<td>d</td>' in html
+    assert headings == {"en-0": "H"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_page_in_a_browser(made: Path, tmp_path: Path, dark: bool) -> None:
+    scheme = f"--blink-settings=preferredColorScheme={int(not dark)}"
+    found, console = probe((made / REPORT / "index.html").read_text(encoding="utf-8"), tmp_path, scheme)
+    assert {(one["width"], one["language"]) for one in found} == set(product(WIDTHS, SUFFIXES))
+    assert len(found) == 4
+    for one in found:
+        assert (one["wide"], one["outside"], one["unreachable"], one["lost"]) == (0, [], [], [])
+        assert len(one["images"]) == 8
+        assert all(all(image) for image in one["images"])
+        assert one["pressed"] == [{"en": "English", "ru": "Русский"}[one["language"]]]
+        assert ("MNIST, and" in one["title"]) == (one["language"] == "en")
+        assert one["dark"] == dark
+        text, ground = (sum(map(int, re.findall(r"\d+", colour))) for colour in one["colours"])
+        assert (text > ground) == dark
     assert console == []
 
 
-@needs_chromium
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_probe_finds_faults(tmp_path: Path) -> None:
-    page = """<!doctype html><meta name="viewport" content="width=device-width"><body style="margin: 0">
-    <div style="width: 600px">wide</div><img src="missing.png" alt="lost">
-    <script>undefined_function()</script>"""
-    found, console = probe(page, tmp_path)
-    wrong = faults(found)
-    assert any(fault.startswith("390: <div") for fault in wrong)
-    assert "390: page is 600" in wrong
-    assert not any(fault.startswith("1280: <div") for fault in wrong)
-    assert any("lost" in fault for fault in wrong)
+    body = '<div style="width: 600px">wide</div><img src="gone.png" alt="lost"><a href="#no">no</a><a>x</a>'
+    switch = '<div class="switch"><button>b</button></div>'
+    text = f'<!doctype html><body style="margin: 0">{switch}<main>{body}</main>'
+    found, console = probe(text + "<script>undefined_function()</script>", tmp_path)
+    narrow = next(one for one in found if one["width"] == WIDTHS[0])
+    assert narrow["wide"] > 0
+    assert any("wide" in place for place in narrow["outside"])
+    assert narrow["unreachable"] == ["<a>x</a>"]
+    assert narrow["lost"] == ["#no"]
+    assert not all(narrow["images"][0])
     assert any("undefined_function" in line for line in console)

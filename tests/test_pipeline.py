@@ -1,96 +1,72 @@
-"""One real run of MNIST and DVC, of two networks for a moment, and the README's experiments after it."""
+"""DVC runs the whole pipeline on real MNIST: four networks for a moment, experiments, a repeat elsewhere."""
 
 import csv
-import os
 import re
-import shlex
-import subprocess
-import sys
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from safetensors.numpy import load_file
 
-from tests.conftest import TOP
+from mnist_cnn.paths import RAW
+from mnist_cnn.sources import MIRROR
+from mnist_cnn.tables import read_table
+from tests.scratch import TOP, commit, copy_sources, run, stages_run
 
-MODEL = "conv2_linear2"
-BOTH = {f"{stage}@{MODEL}-{kernel}" for stage in ("train", "evaluate") for kernel in ("small", "large")}
-WRITTEN = {"compare", "report"}
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "GIT_AUTHOR_NAME": "test",
-    "GIT_AUTHOR_EMAIL": "test@example.com",
-    "GIT_COMMITTER_NAME": "test",
-    "GIT_COMMITTER_EMAIL": "test@example.com",
-}
-ENVIRONMENT.pop("PYTHONPATH", None)  # each stage names its own
+pytestmark = pytest.mark.slow
 
-# Experiments of the README, and the stages that each has to run.
+MODELS = ("conv1_linear1", "conv2_linear2")
+WRITTEN = {"compare", "timing", "report", "page"}
+CELLS = [(0, 0), (0, 1)]  # seed, fold
+
+
+def stages(models: tuple[str, ...], *kernels: str) -> set[str]:
+    """Names the stages of some networks."""
+    grid = [f"{model}-{kernel}" for model in models for kernel in kernels]
+    return {f"{stage}@{network}" for stage in ("train", "evaluate") for network in grid}
+
+
+# What the README's experiments have to run; `download` checks every change of params.yaml.
 EXPERIMENTS = {
-    "dvc exp run -S kernels.large=9": {f"train@{MODEL}-large", f"evaluate@{MODEL}-large", *WRITTEN},
-    "dvc exp run -S 'models.conv2_linear2.hidden_units=[128]'": {*BOTH, *WRITTEN},
-    "dvc exp run -S '+kernels.huge=11'": {f"train@{MODEL}-huge", f"evaluate@{MODEL}-huge", *WRITTEN},
+    "dvc exp run -S kernels.large=9": stages(MODELS, "large") | WRITTEN,
+    "dvc exp run -S 'train.seeds=[0,1]'": stages(MODELS, "small", "large") | WRITTEN,
+    "dvc exp run -S 'models.conv2_linear2.hidden_units=[128]'": stages(MODELS[1:], "small", "large")
+    | WRITTEN,
+    "dvc exp run -S '+kernels.huge=11'": stages(MODELS, "huge") | WRITTEN,
     "dvc exp run -S '~kernels.large'": WRITTEN,
-    "dvc exp run -S 'train.folds=[0]'": {*BOTH, *WRITTEN},
     "dvc exp run -S compare.margin=0.003": WRITTEN,
 }
-# What else the README shows, run where it has something to say.
-LOOKS = (
-    "dvc dag evaluate@conv2_linear2-large",
-    "dvc metrics show metrics/summary.json",
-    "dvc params diff",
-    "dvc metrics diff",
-    "dvc plots show",
-    "dvc plots diff",
-    "dvc exp show --only-changed --drop 'conv|linear|effects'",
-)
-QUEUE = "dvc exp run --queue -S 'train.learning_rate=0.002,0.005'"
+TASTE = "dvc exp run -S 'train.seeds=[0]' -S 'train.folds=[0,1]'"  # what the study here is anyway
 
 
-def run(folder: Path, command: str, *, fails: bool = False) -> str:
-    """Runs a command in a folder and returns what it printed."""
-    done = subprocess.run(
-        shlex.split(command),
-        cwd=folder,
-        env=ENVIRONMENT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    assert (done.returncode != 0) == fails, f"{command}\n{done.stdout}"
-    return done.stdout
-
-
-def stages_run(printed: str) -> set[str]:
-    """Finds the stages that DVC says it ran."""
-    return set(re.findall(r"Running stage '([^']+)'", printed))
+def readme_commands() -> list[str]:
+    """Lists the README's commands that begin with `dvc`."""
+    return re.findall(r"^\$ (dvc .*)$", (TOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def shrink(params: Path) -> None:
-    """Leaves two networks, two folds and a fraction of an epoch."""
+    """Leaves four networks, two folds and a fraction of an epoch."""
     content = yaml.safe_load(params.read_text(encoding="utf-8"))
     content["kernels"] = {"small": 3, "large": 7}
-    content["models"] = {MODEL: content["models"][MODEL]}
-    content["train"] |= {"folds": [0, 1], "epochs": 0.1, "curve_images": 200}
+    content["models"] = {model: content["models"][model] for model in MODELS}
+    content["train"] |= {"seeds": [0], "folds": [0, 1], "epochs": 0.1, "curve_images": 200}
     params.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def copy_sources(folder: Path) -> None:
-    """Copies the sources as they stand, and nothing that was computed."""
-    listed = run(TOP, "git ls-files -z --cached --others --exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        source, target = TOP / name, folder / name
-        if source.is_file() and name.split("/")[0] not in ("dvc.lock", "metrics", "plots", "report"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
-
-
-def commit(folder: Path, message: str) -> None:
-    """Commits all that git does not ignore."""
-    run(folder, "git add --all")
-    run(folder, f"git commit --quiet --allow-empty --message '{message}'")
+def mnist() -> str:
+    """Returns a folder that holds MNIST: the checkout's own, or one that is fetched once."""
+    if (TOP / RAW).is_dir():
+        return str(TOP / RAW)
+    cache = TOP / ".pytest_cache/mnist"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TOP / "params.yaml", cache)
+    run(cache, f"python {TOP}/src/download.py")
+    return str(cache / RAW)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +77,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     shrink(folder / "params.yaml")
     run(folder, "git init --quiet")
     commit(folder, "sources")
-    printed = run(folder, "dvc repro")
+    printed = run(folder, "dvc repro", **{MIRROR: mnist()})
     commit(folder, "run")
     return folder, printed
 
@@ -111,91 +87,168 @@ def clone(first_run: tuple[Path, str]) -> Path:
     """The same repository, with nothing changed since that run."""
     folder, _ = first_run
     run(folder, "git checkout --quiet -- .")
+    run(folder, "dvc checkout --quiet")
     assert run(folder, "git status --porcelain") == ""
     return folder
 
 
 def test_first_run_makes_every_stage(first_run: tuple[Path, str]) -> None:
-    assert stages_run(first_run[1]) == {"download", "prepare", *BOTH, "compare", "report"}
+    expected = {"download", "prepare"} | stages(MODELS, "small", "large") | WRITTEN
+    assert stages_run(first_run[1]) == expected
     assert "Traceback" not in first_run[1]
     assert "Warning" not in first_run[1]
+
+
+def test_train_and_evaluate_leave_what_is_promised(clone: Path) -> None:
+    place = "conv2_linear2/large"
+    weights = {path.name for path in (clone / "data/weights" / place).iterdir()}
+    assert weights == {f"seed{seed}_fold{fold}.safetensors" for seed, fold in CELLS}
+    curves = read_table(clone / "data/training" / place / "curves.csv")
+    assert curves.groupby(["seed", "fold"]).size().to_dict() == dict.fromkeys(CELLS, 8)
+    times = read_table(clone / "data/timing" / place / "timing.csv")
+    assert (times[["training_seconds", "validation_seconds"]] > 0).all(axis=None)
+    runs = read_table(clone / "data/evaluation" / place / "runs.csv")
+    said = load_file(clone / "data/evaluation" / place / "predictions.safetensors")
+    truth, folds = (np.load(clone / f"data/prepared/{name}.npy") for name in ("train_labels", "folds"))
+    for row, (_, fold) in enumerate(CELLS):
+        right = (said["validation_labels"][0] == truth)[folds == fold].sum()
+        assert runs["validation_correct"][row] == right > 5000
+    assert (said["validation_labels"][0][folds > 1] == 255).all()
+    assert runs["test_images"].tolist() == [5000, 5000]  # each test image is judged once
+    assert (said["test_labels"] == np.load(clone / "data/prepared/test_labels.npy")).sum() == sum(
+        runs["test_correct"]
+    )
 
 
 def test_second_run_does_nothing(clone: Path) -> None:
     assert stages_run(run(clone, "dvc repro")) == set()
     assert run(clone, "git status --porcelain") == ""
+    assert "up to date" in run(clone, "dvc status")
+
+
+def test_readme_shows_no_other_experiment() -> None:
+    shown = [command for command in readme_commands() if command.startswith("dvc exp run -S")]
+    assert shown == [*EXPERIMENTS, TASTE]
 
 
 @pytest.mark.parametrize("command", EXPERIMENTS)
 def test_experiment_runs_what_depends_on_the_change(clone: Path, command: str) -> None:
-    assert stages_run(run(clone, command)) == EXPERIMENTS[command]
-    metrics = (clone / "metrics/networks.json").read_text(encoding="utf-8")
-    assert ('"huge"' in metrics) == ("huge" in command)
-    assert ('"large"' in metrics) == ("~" not in command)
-    assert ("std" in metrics) == ("folds" not in command)
+    assert stages_run(run(clone, command)) == EXPERIMENTS[command] | {"download"}
+    networks = (clone / "metrics/networks.json").read_text(encoding="utf-8")
+    assert ("-huge" in networks) == ("+kernels.huge" in command)
+    assert ("-large" in networks) == ("~kernels.large" not in command)
+    if command == next(iter(EXPERIMENTS)):
+        look_at_one_column(clone)
 
 
-def test_differences_after_an_experiment(clone: Path) -> None:
-    run(clone, "dvc exp run -S kernels.large=9")
-    printed = {command: run(clone, command) for command in LOOKS}
-    difference = printed["dvc metrics diff"]
-    assert re.search(rf"{MODEL}\.large\.kernel_size +7 +9 +2", difference)
-    assert re.search(rf"{MODEL}\.large\.validation_accuracy +0\.\d+ +0\.\d+ +-?[\d.e-]+", difference)
-    assert f"{MODEL}.small.kernel_size" not in difference
-    assert re.search(r"kernels\.large +7 +9", printed["dvc params diff"])
-    assert "highest_accuracy" in printed["dvc metrics show metrics/summary.json"]
-    assert (clone / "dvc_plots/index.html").exists()
+def look_at_one_column(clone: Path) -> None:
+    """Looks at the change of one kernel as the README does."""
+    difference = run(clone, "dvc metrics diff").splitlines()[1:]
+    assert 0 < len(difference) <= 16
+    assert all("-small" not in line for line in difference)
+    assert sum("accuracy.conv" in line for line in difference) <= len(MODELS)
+    assert sum("seconds.conv" in line for line in difference) == len(MODELS)
+    run(clone, "dvc plots diff")
+    (show,) = (command for command in readme_commands() if command.startswith("dvc exp show"))
+    table = run(clone, show).splitlines()
+    assert any("chosen_accuracy" in line for line in table)
+    assert max(map(len, table)) <= 180
 
 
-def test_queue_runs_its_experiments(clone: Path) -> None:
-    run(clone, QUEUE)
+def test_queued_experiment_runs_its_own_code(clone: Path) -> None:
+    """Code that is broken after the experiment was queued does not break it."""
+    run(clone, "dvc exp run --queue --name own-code -S compare.margin=0.004")
+    (clone / "src/mnist_cnn/runs.py").write_text(
+        "raise SystemExit('code of the workspace')\n", encoding="utf-8"
+    )
     run(clone, "dvc queue start")
     for _ in range(120):
         status = run(clone, "dvc queue status")
         if not re.search(r"Queued|Running", status):
             break
         time.sleep(2)
-    assert len(re.findall(r"Success", status)) == 2, status
-
-
-def test_queued_experiment_runs_its_own_code(clone: Path) -> None:
-    """Code that is broken after the experiment was queued does not break it."""
-    run(clone, "dvc exp run --queue --name own-code -S compare.margin=0.004")
-    broken = clone / "src/mnist_cnn/summaries.py"
-    broken.write_text("raise SystemExit('the code of the workspace')\n", encoding="utf-8")
-    printed = run(clone, "dvc exp run --run-all --jobs 1")
-    assert "the code of the workspace" not in printed
+    assert "Success" in status
     shown = list(csv.DictReader(run(clone, "dvc exp show --csv").splitlines()))
     (queued,) = (row for row in shown if row["Experiment"] == "own-code")
     assert queued["compare.margin"] == "0.004"
-    assert float(queued["highest_accuracy"]) > 0.5
+    assert float(queued["best_accuracy"]) > 0.5
 
 
-def test_mistake_in_params_is_one_line_and_loses_nothing(clone: Path) -> None:
+def hashes(lock: str) -> dict[tuple[str, str], str]:
+    """Returns the hashes in the text of a dvc.lock, by stage and path."""
+    entries: dict[str, Any] = yaml.safe_load(lock)["stages"]
+    return {
+        (stage, one["path"]): one["md5"]
+        for stage, entry in entries.items()
+        for one in (*entry.get("deps", ()), *entry["outs"])
+    }
+
+
+def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Path) -> None:
+    """Another path, cache, clock, locale, time zone, hash seed, number of cores; NumPy's plainest loops."""
+    again = tmp_path / "another place"
+    run(tmp_path, f"git clone --quiet {clone} '{again}'")
+    run(again, f"dvc config --local cache.dir {tmp_path}/cache")
+    plain = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name)),
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "LC_ALL": "C",
+        "TZ": "Asia/Tokyo",
+        "PYTHONHASHSEED": "1",
+        MIRROR: mnist(),
+    }
+    one_core = "taskset --cpu-list 0 " if shutil.which("taskset") else ""
+    run(again, f"{one_core}dvc repro --force --no-run-cache", **plain)
+    changed = {line[3:] for line in run(again, "git status --porcelain").splitlines()}
+    assert "dvc.lock" in changed
+    assert {name for name in changed if not Path(name).name.startswith("timing")} == {"dvc.lock"}
+    before, after = (hashes((one / "dvc.lock").read_text(encoding="utf-8")) for one in (clone, again))
+    assert before.keys() == after.keys()
+    unlike = {path for (stage, path), md5 in before.items() if after[stage, path] != md5}
+    assert {path for path in unlike if "timing" not in path} <= {"report/index.html"}
+    assert "data/timing/conv1_linear1/small" in unlike
+
+
+def test_verify_proves_what_is_committed_or_not(clone: Path) -> None:
+    lock, table = clone / "dvc.lock", clone / "plots/runs.csv"
+    recorded = hashes(lock.read_text(encoding="utf-8"))
+    text = lock.read_text(encoding="utf-8")
+    for network in ("conv1_linear1/large", "conv2_linear2/small"):  # as if other bits had been committed
+        (md5,) = (
+            md5
+            for (stage, path), md5 in recorded.items()
+            if "train" in stage and path == f"data/weights/{network}"
+        )
+        text = text.replace(md5, md5[::-1])
+    lock.write_text(text, encoding="utf-8")
+    runs = read_table(table)
+    row = runs.index[(runs["network"] == "conv2_linear2-small") & (runs["fold"] == 1)][0]
+    right = runs["validation_correct"][row]
+    lines = table.read_text(encoding="utf-8").splitlines()
+    lines[row + 1] = lines[row + 1].replace(f",{right},", f",{right + 3},")
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    commit(clone, "invented")
+    try:
+        printed = run(clone, "python src/verify.py conv1_linear1-small conv1_linear1-large")
+        assert "conv1_linear1-small: same bits" in printed
+        assert "conv1_linear1-large: same counts" in printed
+        printed = run(clone, "python src/verify.py conv2_linear2-small", fails=True)
+        line = f"seed 0, fold 1: {right + 3} images were right, now {right}; largest difference 3 images"
+        assert f"conv2_linear2-small: different: {line}" in printed
+        assert "Traceback" not in printed
+        assert run(clone, "git status --porcelain") == ""
+    finally:
+        run(clone, "git reset --quiet --hard HEAD~1")
+
+
+def test_refusal_leaves_every_output(clone: Path) -> None:
     params = clone / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("large: 7", "large: 4"), encoding="utf-8")
-    printed = run(clone, "dvc repro", fails=True)
-    assert "error: params.yaml: kernels.large is 4: must be odd" in printed
-    assert "Traceback" not in printed
-    run(clone, "git checkout --quiet -- .")
+    assert "error: params.yaml: kernels.large is 4: must be odd" in run(clone, "dvc repro", fails=True)
+    run(clone, "git checkout --quiet params.yaml")
+    assert "error: params.yaml: train.folds is 9: " in run(
+        clone, "dvc exp run -S 'train.folds=[9]'", fails=True
+    )
+    run(clone, "git checkout --quiet params.yaml")
     assert stages_run(run(clone, "dvc repro")) == set()
     assert run(clone, "git status --porcelain") == ""
-
-
-def test_second_clone_pulls_everything(clone: Path, tmp_path: Path) -> None:
-    run(clone, f"dvc remote add --local --force --default storage {tmp_path / 'storage'}")
-    run(clone, "dvc push")
-    second = tmp_path / "second"
-    run(tmp_path, f"git clone --quiet {clone} {second}")
-    run(second, f"dvc remote add --local --default storage {tmp_path / 'storage'}")
-    run(second, "dvc pull")
-    assert stages_run(run(second, "dvc repro")) == set()
-    assert (second / f"data/weights/{MODEL}/large/1.safetensors").exists()
-
-
-def test_matrix_loses_no_network() -> None:
-    grid = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
-    listed = run(TOP, "dvc stage list --name-only").split()
-    for stage in ("train", "evaluate"):
-        networks = {f"{stage}@{model}-{kernel}" for model in grid["models"] for kernel in grid["kernels"]}
-        assert {name for name in listed if name.startswith(f"{stage}@")} == networks

@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 import vl_convert
 import yaml
-from conftest import simulated_study, simulated_tables
+from fake_study import changed, fake_study
 
+import compare
+import timing
 from mnist_cnn import plots_page
-from mnist_cnn.choices.params import Params
 from mnist_cnn.command import UserError
-from mnist_cnn.tables import ROWS, write_tables
+from mnist_cnn.files import write_text
+from mnist_cnn.params import load_params
 
 TOP = Path(__file__).parent.parent
 PIPELINE = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
 TEMPLATES = {path.stem: path for path in (TOP / ".dvc/plots").glob("*.json")}
-COLUMNS = {f"plots/{name}.csv": set(kind.model_fields) for name, kind in ROWS.items()} | {
-    "plots/class_counts.csv": {"part", "digit", "images"}
-}
 CHROMIUM = shutil.which("chromium")
 
 
@@ -50,14 +49,6 @@ def charts() -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-def written() -> set[str]:
-    """Lists what the stages write."""
-    kinds = ("outs", "metrics", "plots")
-    return {
-        path for stage in PIPELINE["stages"].values() for kind in kinds for path in named(stage.get(kind, []))
-    }
-
-
 def parts(spec: Any) -> list[dict[str, Any]]:
     """Lists all objects inside a specification."""
     inner = spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else []
@@ -65,7 +56,7 @@ def parts(spec: Any) -> list[dict[str, Any]]:
 
 
 def used_columns(spec: dict[str, Any]) -> set[str]:
-    """Finds the columns that a template takes from its table: fields that no transform makes."""
+    """Finds the columns that a template takes from its tables: fields that no transform makes."""
     fields = set(re.findall(r"datum\.(\w+)", json.dumps(spec)))
     made = {"rev"}
     for part in parts(spec):
@@ -90,42 +81,37 @@ def test_template(name: str) -> None:
     assert any(part.get("field") == "rev" for part in parts(spec)), "two revisions would look the same"
 
 
-@pytest.mark.parametrize("name", charts())
-def test_chart_fits_its_table(name: str) -> None:
-    table, properties = charts()[name]
-    spec = json.loads(TEMPLATES[properties["template"]].read_text(encoding="utf-8"))
-    assert used_columns(spec) | {properties["x"], properties["y"]} <= COLUMNS[table]
-    assert properties["title"]
-
-
-def test_every_file_is_written_by_a_stage_and_declared_once() -> None:
+def test_every_file_is_written_by_a_stage() -> None:
     top = [name for name, properties in named(PIPELINE["plots"]).items() if not properties]
-    files = [*top, *(table for table, _ in charts().values())]
-    outputs = written()
-    assert all({path, *map(str, Path(path).parents)} & outputs for path in files), files
-    at_stages = {path for stage in PIPELINE["stages"].values() for path in named(stage.get("plots", []))}
-    drawn_on_top = {*top, *(table for name, (table, _) in charts().items() if name != table)}
-    assert not at_stages & drawn_on_top, "drawn twice"
+    kinds, stages = ("outs", "metrics", "plots"), PIPELINE["stages"].values()
+    written = {path for stage in stages for kind in kinds for path in named(stage.get(kind, []))}
+    assert {*top, *(table for table, _ in charts().values())} <= written
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
-    """Makes a repository with the tables of a study in a commit, and of another in the workspace."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Makes a repository with a study in a commit; in the workspace is one with another kernel size."""
     top = tmp_path_factory.mktemp("plots")
-    for name in ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore"):
-        (top / name).parent.mkdir(exist_ok=True)
+    (top / ".dvc").mkdir()
+    for name in ("dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
         shutil.copy(TOP / name, top / name)
-    shutil.copytree(TOP / ".dvc/plots", top / ".dvc/plots")
-    shutil.copytree(TOP / "plots", top / "plots")
-    write_study(top, params, seed=0)
+    for name in (".dvc/plots", "plots"):
+        shutil.copytree(TOP / name, top / name)
+    write_text(top / "report/figures/mistakes.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    write_study(top, large=7)
     for command in ("init -q", "add .", "-c user.name=test -c user.email=test@localhost commit -qm first"):
         subprocess.run(["git", *command.split()], cwd=top, check=True)
-    write_study(top, params, seed=1)
+    write_study(top, large=9)
     return top
 
 
-def write_study(top: Path, params: Params, seed: int) -> None:
-    write_tables(top / "plots", simulated_tables(params, simulated_study(params, seed=seed)))
+def write_study(top: Path, large: int) -> None:
+    params = load_params(TOP / "params.yaml")
+    fake_study(top, changed(params, kernels=params.kernels | {"large": large}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(top)
+        compare.main()
+        timing.main()
 
 
 def dvc(top: Path, *arguments: str) -> str:
@@ -154,6 +140,25 @@ def test_charts_are_drawn(repository: Path, arguments: list[str], revisions: lis
         assert "NaN" not in svg, name
 
 
+def test_charts_fit_their_tables(repository: Path) -> None:
+    columns: dict[str, set[str]] = {}
+    for table, properties in charts().values():
+        header = set((repository / table).read_text(encoding="utf-8").partition("\n")[0].split(","))
+        assert {properties["x"], properties["y"]} <= header
+        columns.setdefault(properties["template"], set()).update(header)
+    for name, path in TEMPLATES.items():
+        assert used_columns(json.loads(path.read_text(encoding="utf-8"))) <= columns[name], name
+
+
+def test_metrics_that_a_kernel_changes_are_few(repository: Path) -> None:
+    changes = json.loads(dvc(repository, "metrics", "diff", "HEAD", "--json"))
+    rows = [row for metrics in changes.values() for row in metrics]
+    networks = [f"{model}-large" for model in load_params(repository / "params.yaml").models]
+    expected = {f"{key}.{name}" for key in ("accuracy", "cpu_seconds") for name in networks}
+    assert {row for row in rows if "." in row} == expected
+    assert len(rows) <= len(expected) + 6 == 16
+
+
 @pytest.fixture(scope="module")
 def page(repository: Path) -> Path:
     """Makes the page and tells DVC of it."""
@@ -178,13 +183,13 @@ def test_page_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_page_is_drawn_with_no_network(repository: Path, page: Path, tmp_path: Path) -> None:
-    ranking = repository / "plots/ranking.csv"
-    before = ranking.read_text(encoding="utf-8")
-    ranking.write_text(before.partition("\n")[0] + "\n", encoding="utf-8")  # as one fold alone leaves it
+    effects = repository / "plots/effects.csv"
+    before = effects.read_text(encoding="utf-8")
+    effects.write_text(before.partition("\n")[0] + "\n", encoding="utf-8")  # as one network leaves it
     try:
         dvc(repository, "plots", "show")
     finally:
-        ranking.write_text(before, encoding="utf-8")
+        effects.write_text(before, encoding="utf-8")
     result = repository / "dvc_plots/index.html"
     assert page.read_text(encoding="utf-8").partition("{plot_divs}")[0] in result.read_text(encoding="utf-8")
     if CHROMIUM is None:
@@ -201,4 +206,4 @@ def test_page_is_drawn_with_no_network(repository: Path, page: Path, tmp_path: P
     body = shown.partition("</header>")[2]
     assert body.count('class="marks') == len(charts()) - 1
     assert body.count("its table has no rows") == 1
-    assert body.count("<img") == body.count('alt="Samples"') == 1
+    assert body.count("<img") == body.count('alt="Samples"') + body.count('alt="Mistakes"') == 2

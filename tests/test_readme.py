@@ -1,80 +1,92 @@
-"""The README: its finding is the report's, its commands are tested, its translation keeps step."""
+"""The READMEs: their answer is the report's, their commands exist, and the two keep step."""
 
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.conftest import TOP
-from tests.test_pipeline import EXPERIMENTS, LOOKS, QUEUE
-from tests.test_repro import SIDE_BY_SIDE
+from mnist_cnn.params import load_params
+from mnist_cnn.words import MARKERS, SUFFIXES
 
-ENGLISH, RUSSIAN = TOP / "README.md", TOP / "README.ru.md"
-ELSEWHERE = {  # run by CI itself, or by tests with other words
-    "make repro",
-    "dvc repro",
-    "dvc queue start",
-    "dvc remote add --local --default storage ../storage",
-    "dvc push",
-    "dvc pull",
-}
+TOP = Path(__file__).parent.parent
+READMES = {suffix: TOP / f"README{suffix}" for suffix in SUFFIXES.values()}
+MOST_LINES = 120
 
 
-def commands(path: Path) -> list[str]:
-    """Finds the commands behind a `$` in the code blocks."""
-    blocks = re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return [
-        line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")
-    ]
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
-def between_markers(path: Path) -> str:
-    """Finds the finding."""
-    (found,) = re.findall(
-        r"<!-- finding -->(.*?)<!-- /finding -->", path.read_text(encoding="utf-8"), flags=re.DOTALL
-    )
-    return found
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```.*?```", text, flags=re.DOTALL)
 
 
-def test_finding_is_that_of_the_report() -> None:
-    assert between_markers(ENGLISH) == between_markers(TOP / "report/report.md")
+def commands(text: str) -> list[list[str]]:
+    """Lists the commands behind a `$`, one of several joined by `&&` a row."""
+    lines = re.findall(r"^\$ (.*)$", text, flags=re.MULTILINE)
+    return [shlex.split(command) for line in lines for command in line.split(" && ")]
 
 
-def test_commands_are_tested() -> None:
-    tested = ELSEWHERE | {*EXPERIMENTS, *LOOKS, QUEUE, SIDE_BY_SIDE}
-    shown = set(commands(ENGLISH)) - {line for line in commands(ENGLISH) if line.startswith(("git", "cd"))}
-    assert shown == tested
+@pytest.mark.parametrize("suffix", READMES)
+def test_answer_is_that_of_the_report(suffix: str) -> None:
+    (answer,) = re.findall("{}\n(.*?){}".format(*MARKERS), read(READMES[suffix]), flags=re.DOTALL)
+    assert answer == read(TOP / f"report/answer{suffix}").replace("](", "](report/")
 
 
-@pytest.mark.parametrize("mark", ["#", "!["])
-def test_translation_has_the_same_parts(mark: str) -> None:
-    def parts(path: Path) -> list[str]:
-        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        return [line.split(" ")[0] for line in text.splitlines() if line.startswith(mark)]
-
-    assert len(parts(ENGLISH)) == len(parts(RUSSIAN))
-    if mark == "#":
-        assert parts(ENGLISH) == parts(RUSSIAN)
-
-
-def test_translation_has_the_same_blocks() -> None:
-    blocks = [
-        re.findall(r"```.*?```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        for path in (ENGLISH, RUSSIAN)
-    ]
-    assert blocks[0] == blocks[1]
+@pytest.mark.parametrize("suffix", READMES)
+def test_answer_comes_first_then_the_figure_then_the_commands(suffix: str) -> None:
+    text = read(READMES[suffix])
+    order = ("# ", MARKERS[0], "(report/figures/accuracy_cost.svg)", "$ git", "$ make repro")
+    places = [text.index(one) for one in order]
+    assert places == sorted(places)
+    assert text[: places[1]].count("\n") == 2
+    assert len(text.splitlines()) <= MOST_LINES
 
 
-def test_translation_tells_the_same_numbers() -> None:
-    def numbers(path: Path) -> list[str]:
-        return re.findall(r"\d+(?:[.,]\d+)?", between_markers(path).replace(",", "."))
-
-    assert sorted(numbers(ENGLISH)) == sorted(numbers(RUSSIAN))
-
-
-@pytest.mark.parametrize("path", [ENGLISH, RUSSIAN], ids=["english", "russian"])
-def test_links_lead_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
-    for link in links:
-        assert link.startswith("https://") or (TOP / link).exists(), link
+@pytest.mark.parametrize("suffix", READMES)
+def test_links_lead_somewhere(suffix: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", read(READMES[suffix]))
+    assert [link for link in links if not link.startswith("https://") and not (TOP / link).exists()] == []
     assert links
+
+
+@pytest.mark.parametrize("suffix", READMES)
+def test_no_result_is_typed_by_hand(suffix: str) -> None:
+    own = re.sub("{}.*?{}".format(*MARKERS), "", read(READMES[suffix]), flags=re.DOTALL)
+    prose = re.sub(r"```.*?```|\]\([^)]*\)|`[^`]*`", "", own, flags=re.DOTALL)
+    assert re.findall(r"\d+(?:[.,]\d+)?(?=\s*(?:%|s\b|min|сек|мин|point|пункт))", prose) == []
+
+
+@pytest.mark.parametrize("command", commands(read(READMES[".md"])), ids=" ".join)
+def test_command_exists(command: list[str]) -> None:
+    if command[0] == "make":
+        assert re.search(rf"^{command[1]}:", read(TOP / "Makefile"), flags=re.MULTILINE)
+        names = {network.name for network in load_params(TOP / "params.yaml").networks()}
+        assert {name for word in command[2:] for name in word.removeprefix("NETWORKS=").split()} <= names
+        return
+    assert command[0] in ("git", "cd", "dvc")
+    params = yaml.safe_load(read(TOP / "params.yaml"))
+    for change in (value for option, value in pairwise(command) if option == "-S"):
+        place = params
+        for key in change.lstrip("~").split("=")[0].split("."):
+            if not key.startswith("+") and change[0] != "+":
+                place = place[key]
+
+
+def test_architecture_of_the_readme_is_one_that_params_allow(tmp_path: Path) -> None:
+    (entry,) = re.findall(r"```yaml\n(.*?)```", read(READMES[".md"]), flags=re.DOTALL)
+    params = yaml.safe_load(read(TOP / "params.yaml"))
+    params["models"] |= yaml.safe_load(entry)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    assert load_params(tmp_path / "params.yaml").networks()[-1].conv_layers == 4
+
+
+def test_translation_keeps_step() -> None:
+    english, russian = map(read, READMES.values())
+    assert blocks(english) == blocks(russian)
+    rest = [re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in (english, russian)]
+    for pattern in (r"^#+ ", r"!\[[^]]*\]\(([^)]*)\)", r"^- \[([^]]*)\]"):
+        assert re.findall(pattern, rest[0], re.MULTILINE) == re.findall(pattern, rest[1], re.MULTILINE)

@@ -1,195 +1,229 @@
-"""The report's content: a golden file, and studies that allow less to be said.
-
-After a change that is meant: `PYTHONPATH=src:. python -m tests.test_report` writes the golden file anew.
-"""
+"""The words: right for every kind of study, the same numbers in both languages, and readable."""
 
 import re
 from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
 
+import pandas as pd
 import pytest
 
-from mnist_cnn.choices.params import Params, load_params
-from mnist_cnn.report.content import compose
-from mnist_cnn.report.finding import finding
-from mnist_cnn.report.markdown import escape, to_markdown
-from mnist_cnn.report.page import to_page
-from mnist_cnn.report.recommendation import reason_clause, reservation, short_reservation
-from mnist_cnn.statistics.choice import Reason
-from mnist_cnn.tables import StudyTables
-from tests.conftest import TOP, simulated_study, simulated_tables
-
-GOLDEN = Path(__file__).parent / "golden" / "report.md"
-
-
-class Words(NamedTuple):
-    """A figure without a drawing."""
-
-    name: str
-    title: str = "A figure"
-    caption: str = "What its marks mean; 5 * 3 < 16."
-    alternative_text: str = 'What it shows: a "line" [up].'
-
-
-PICTURES = [Words(name) for name in ("accuracy_time", "effects", "ranking", "confusion", "extra")]
-
-
-def study(params: Params, effect: float = 0.0015) -> StudyTables:
-    return simulated_tables(params, simulated_study(params, kernel_effect=effect))
-
-
-def golden() -> str:
-    return to_markdown(compose(study(load_params(TOP / "params.yaml")), PICTURES))
-
-
-def smaller(params: Params, models=None, kernels=None, folds=None) -> Params:
-    """The grid of params.yaml with less in it."""
-    train = params.train.model_copy(update={"folds": folds or params.train.folds})
-    return params.model_copy(
-        update={
-            "models": {name: params.models[name] for name in models or params.models},
-            "kernels": {name: params.kernels[name] for name in kernels or params.kernels},
-            "train": train,
-        }
-    )
-
-
-def both(tables: StudyTables) -> str:
-    """Writes a report in both forms, and checks that the page says the same."""
-    report = compose(tables, PICTURES)
-    page = to_page(report, {picture.name: b"<svg/>" for picture in PICTURES})
-    for section in report.sections:
-        assert f'<h2 id="{section.anchor}">{section.title}</h2>' in page
-    assert page.count("<img ") == len(PICTURES)
-    assert page.count("<script") == 0
-    return to_markdown(report)
-
-
-def changed(tables: StudyTables, **summary) -> StudyTables:
-    return tables._replace(summary=tables.summary.model_copy(update=summary))
-
-
-@pytest.fixture(scope="module")
-def usual(params: Params) -> StudyTables:
-    return study(params)
-
-
-def test_golden() -> None:
-    assert golden() == GOLDEN.read_text(encoding="utf-8")
-
-
-def test_same_study_gives_same_bytes(params: Params, usual: StudyTables) -> None:
-    assert both(study(params)) == both(usual)
-
-
-def test_reversed_effect_reverses_the_report(params: Params) -> None:
-    up, down = both(study(params, 0.003)), both(study(params, -0.003))
-    lead = "- **7×7 kernels instead of 3×3 (over 5 layouts)**"
-    assert f"{lead} raise validation accuracy by" in up
-    assert f"{lead} lower validation accuracy by" in down
-
-
-def test_never_said(params: Params) -> None:
-    for effect in (-0.003, 0.0, 0.0015, 0.003):
-        text = both(study(params, effect)).lower()
-        for words in ("significant", "no difference", "deeper", "is the best", "+0.00", "−0.00 "):
-            assert words not in text, words
-
-
-def test_kernel_by_layout_leaves_no_average(usual: StudyTables) -> None:
-    tables = changed(usual, kernel_depends_on_layout=True)
-    text = both(tables)
-    assert "The kernel's effect on accuracy depends on the layout" in finding(tables)
-    assert "for 7×7 kernels instead of 3×3 it is +0.3" in finding(tables)
-    assert "(in conv3_linear2)** raise validation accuracy" in text
-    assert "(over 5 layouts)** raise validation" not in text
-
-
-def test_many_layouts_are_counted(usual: StudyTables) -> None:
-    tables = changed(usual, kernel_depends_on_layout=True)
-    rows = [row for row in tables.effects if row.scope != "all"]
-    more = [row.model_copy(update={"scope": f"{row.scope}_wide"}) for row in rows]
-    text = finding(tables._replace(effects=[*tables.effects, *more]))
-    assert re.search(r"for 7×7 kernels instead of 3×3 it is positive, beyond the margin in \d layouts", text)
-    assert sum(map(int, re.findall(r" in (\d+) layout", text))) == 10
-
-
-def test_one_fold_allows_no_comparison(params: Params) -> None:
-    text = both(study(smaller(params, folds=(0,))))
-    assert "one fold allows no comparison" in text
-    assert "## All networks" in text
-    assert "figures/extra.svg" in text
-    for words in ("Recommended", "## What each choice does", "interval"):
-        assert words not in text, words
-
-
-@pytest.mark.parametrize(
-    ("models", "kernels", "said", "unsaid"),
-    [
-        (
-            ("conv1_linear1",),
-            ("small", "large"),
-            "7×7 kernels instead of 3×3",
-            "convolutional layers instead",
-        ),
-        (
-            ("conv1_linear1", "conv2_linear1"),
-            ("small",),
-            "2 convolutional layers instead of 1",
-            "kernels instead",
-        ),
-        (("conv1_linear1", "conv3_linear2"), ("small",), "no steps that an effect could be", "instead of"),
-        (("conv2_linear2",), ("medium",), "the only network of this study", "instead of"),
-    ],
+from mnist_cnn.words import (
+    LANGUAGES,
+    MARKERS,
+    between,
+    counted,
+    environment,
+    fixed,
+    listed,
+    render_answer,
+    render_report,
+    render_timing,
+    replace_answer,
+    told,
 )
-def test_small_grids(params: Params, models, kernels, said: str, unsaid: str) -> None:
-    text = both(study(smaller(params, models, kernels)))
-    assert said in text
-    assert unsaid not in text
+from tests.samples import CASES, Sample, sample
+
+FIGURES = {"accuracy_cost", "effects", "interaction", "learning_curves", "mistakes", "ranking"}
+NAME = r"[A-Za-z]\w*-[A-Za-z]\w*"
+CODES = re.compile(r"at_most|more_|\bTrue\b|\bFalse\b|\bNone\b(?! is shown)|nan|none_|\{|\}|[a-z]+ \d-\d")
+VERDICTS = {  # verdict and direction: what it is called
+    ("more", 1): ("**better** by more than 0.2 points", "**лучше** более чем на 0,2 пункта"),
+    ("more", -1): ("**worse** by more than 0.2 points", "**хуже** более чем на 0,2 пункта"),
+    ("at_most", 1): (
+        "**a little better**, by at most 0.2 points",
+        "**немного лучше**, не более чем на 0,2 пункта",
+    ),
+    ("at_most", -1): (
+        "**a little worse**, by at most 0.2 points",
+        "**немного хуже**, не более чем на 0,2 пункта",
+    ),
+    ("at_most", 0): ("**no difference that matters**", "**существенной разницы нет**"),
+    ("open", 1): (
+        "**better**, perhaps by more than 0.2 points",
+        "**лучше**, возможно, более чем на 0,2 пункта",
+    ),
+    ("open", -1): (
+        "**worse**, perhaps by more than 0.2 points",
+        "**хуже**, возможно, более чем на 0,2 пункта",
+    ),
+    ("open", 0): ("**open**", "**не решено**"),
+}
 
 
-def test_reasons(usual: StudyTables) -> None:
-    said = {reason: reason_clause(changed(usual, reason=reason)) for reason in Reason}
-    assert said[Reason.CHEAPEST].startswith("the cheapest of the ")
-    assert said[Reason.ONLY_ONE].startswith("the only network that is assured to reach 98 %")
-    assert "no network could be shown to lose at most 0.2" in said[Reason.NONE_SHOWN]
-    assert "no network is assured to reach 98 %" in said[Reason.GOAL_MISSED]
+def report(one: Sample, language: str) -> str:
+    return render_report(one.networks, one.effects, one.facts, one.curves, one.confusion, language)
 
 
-def test_recommendation_that_overlap_takes_away(usual: StudyTables) -> None:
-    ranking = [row.model_copy(update={"overlap_changes": False}) for row in usual.ranking]
-    sure = usual._replace(ranking=ranking)
-    assert (reservation(sure), short_reservation(sure)) == ("", "")
-    for may_be_best, words in ((True, "not shown any more"), (False, "judged differently")):
-        doubt = {"overlap_changes": True, "may_be_best": may_be_best}
-        unsure = usual._replace(
-            ranking=[row.model_copy(update=doubt) if row.recommended else row for row in ranking]
-        )
-        assert words in finding(unsure)
-        assert "overlapping training sets" in reservation(unsure)
+def answer(one: Sample, language: str, folder: str = "") -> str:
+    return render_answer(one.networks, one.effects, one.facts, language, folder)
 
 
-def test_one_network_alone_may_be_the_most_accurate(usual: StudyTables) -> None:
-    alone = [row.model_copy(update={"may_be_best": place == 0}) for place, row in enumerate(usual.ranking)]
-    assert "The most accurate network is" in both(usual._replace(ranking=alone))
-    assert "cannot be told apart from the best" in both(usual)
+def with_facts(**facts: object) -> Sample:
+    return replace(sample(), facts=sample().facts | facts)
 
 
-def test_both_uncertainties_of_test_accuracy(params: Params) -> None:
-    results = simulated_study(params)
-    results = replace(results, test_accuracy=0 * results.test_accuracy + 0.991)
-    text = both(simulated_tables(params, results))
-    assert "| Test accuracy: luck of the digits | 99.10 % |" in text
-    assert "98.90 to 99.27 %" in text  # Wilson, 9,910 of 10,000
+def timing(case: str = "usual") -> pd.DataFrame:
+    """Makes plots/timing.csv: every step takes half as long again."""
+    one = sample(case)
+    spent = one.networks[["network", "model", "kernel"]].rename(columns={"network": "name"})
+    ends = {"ratio": 1.5, "lower": 1.25, "upper": 1.75}
+    ratios = one.effects[["effect"]].rename(columns={"effect": "name"}).assign(kind="effect", **ends)
+    return pd.concat([spent.assign(kind="network", seconds=6.25), ratios], ignore_index=True)
 
 
-def test_plain_text_stays_plain() -> None:
-    assert escape("a*b _c_ conv2_linear1 <x> a|b [0.1, 0.2] [x](y)") == (
-        r"a\*b \_c\_ conv2_linear1 \<x\> a\|b [0.1, 0.2] [x]\(y)"
+MACHINE = {"processor": "A|B <i>", **dict.fromkeys(("cores", "system", "python", "torch", "numerics"), "2")}
+
+
+def numbers(text: str, language: str) -> list[str]:
+    """Lists the numbers of a text, written as in English and without thousands separators."""
+    thousands = "\u00a0" if language == "ru" else ","
+    plain = re.sub(rf"(?<=\d){thousands}(?=\d{{3}}\b)", "", re.sub(NAME, "", text))
+    return sorted(number.replace(",", ".") for number in re.findall(r"[+−]?\d+(?:[.,]\d+)?", plain))
+
+
+def sentences(text: str) -> list[str]:
+    """Cuts a text into sentences, and a table into cells."""
+    plain = re.sub(r"\]\([^)]*\)", "]", text)
+    return re.split(r"[.!?]\s|[|\n]|\.$", re.sub(r"[*_]", " ", re.sub(NAME, "", plain)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+class TestEveryStudy:
+    def test_reads_well(self, case: str, language: str) -> None:
+        text = report(sample(case), language)
+        words = {one: len(re.findall(r"[^\W\d_]{2,}", one)) for one in sentences(text)}
+        assert max(words.values()) <= 25, max(words, key=words.__getitem__)
+        assert not CODES.search(re.sub(NAME, "", text)), CODES.search(text)
+        assert not re.search(r"  |\n\n\n| \.|\.\.(?!/)| ,|,\.|\( |\[\]", text.replace("| |", "|"))
+
+    def test_fits(self, case: str, language: str) -> None:
+        more = max(0, len(sample(case).networks) - 15)
+        assert len(report(sample(case), language).splitlines()) <= 100 + more
+
+    def test_answer_is_a_table_of_six_rows_at_most(self, case: str, language: str) -> None:
+        head, line, *rows = answer(sample(case), language).splitlines()
+        assert 3 <= len(rows) <= 6
+        assert {row.count("|") for row in (head, line, *rows)} == {4}
+        assert answer(sample(case), language) in report(sample(case), language)
+
+    def test_figures_have_alternative_texts(self, case: str, language: str) -> None:
+        shown = dict(re.findall(r"!\[(.*?)\]\(figures/(\w+)\.svg\)\n", report(sample(case), language)))
+        assert set(shown.values()) == FIGURES
+        assert all(len(text) > 35 for text in shown)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_same_numbers_in_both_languages(case: str) -> None:
+    one = sample(case)
+    texts = [
+        (report(one, language), render_timing(timing(case), MACHINE, language)) for language in LANGUAGES
+    ]
+    for english, russian in zip(*texts, strict=True):
+        assert numbers(english, "en") == numbers(russian, "ru")
+
+
+@pytest.mark.parametrize(("verdict", "direction"), VERDICTS)
+def test_each_verdict_has_its_words(verdict: str, direction: int) -> None:
+    one = sample()
+    effects = one.effects.assign(verdict=verdict, direction=direction)
+    for language, words in zip(LANGUAGES, VERDICTS[verdict, direction], strict=True):
+        assert answer(replace(one, effects=effects), language).count(f": {words}.") == 5
+
+
+def test_answer_names_the_choice_and_what_a_repeat_would_name() -> None:
+    chosen = sample().facts["chosen"]
+    assert f"**{chosen}**, with 5×5 kernels. A repeat would most likely name it or a-b; whichever" in answer(
+        with_facts(in_set=["a-b", chosen]), "en"
     )
+    assert "name the same." in answer(with_facts(in_set=[chosen]), "en")
+    assert "name a-b or none; whichever" in answer(with_facts(in_set=["a-b", "none"]), "en")
+    one = with_facts(in_set=[chosen, "a-b", "none"])
+    assert "назвал бы её же, a-b или не назвал бы ни одной;" in answer(one, "ru")
 
 
-if __name__ == "__main__":
-    GOLDEN.parent.mkdir(exist_ok=True)
-    GOLDEN.write_text(golden(), encoding="utf-8")
+def test_none_is_chosen() -> None:
+    one = sample("none chosen")
+    best = one.facts["most_accurate"]
+    assert f"**None is shown good enough.** The most accurate is {best}." in answer(one, "en")
+    assert "would most likely name none." in answer(one, "en")
+    assert "скорее всего, не назвал бы ни одной." in answer(one, "ru")
+
+
+def test_one_fold_judges_nothing() -> None:
+    text = answer(sample("one fold"), "en")
+    assert text.count("**not judged**") == 5
+    assert "[" not in text.replace("[Training time]", "")
+
+
+def test_interaction_is_told_where_it_matters() -> None:
+    layouts = [{"model": "shallow", "estimate": 0.004}, {"model": "deep", "estimate": -0.0001}]
+    one = with_facts(interaction={"matters": True, "by_layout": layouts})
+    assert "It depends on the layers. |" in answer(one, "en")
+    assert "gives −0.01 points in deep and +0.40 in shallow." in report(one, "en")
+    assert "It depends" not in report(with_facts(interaction={"matters": False, "by_layout": layouts}), "en")
+
+
+def test_sensitive_statements_are_named() -> None:
+    one = with_facts(sensitive=["conv 3-2", "tier a-b"], definite=["conv 3-2", "tier a-b", "tier c-d"])
+    assert "leaves 2 of 3 statements open: convolutional layers 2 → 3, a-b." in report(one, "en")
+    assert "не решены 2 из 3 утверждений: свёрточные слои 2 → 3, a-b." in report(one, "ru")
+
+
+def test_longer_training() -> None:
+    assert "180 runs with 5 epochs each contradicts none of these statements." in report(sample(), "en")
+    assert "for this length of training alone: convolutional layers 2 → 3." in report(sample(), "en")
+    assert "contradicts convolutional layers 1 → 2." in report(sample("contradicted"), "en")
+    assert "Longer training" not in report(sample("two seeds"), "en")
+
+
+def test_collapsed_runs_are_named_and_counted() -> None:
+    assert "Runs that learned nothing: 6." in answer(sample("a network collapsed"), "en")
+    assert "learned nothing (seed/fold): conv1_linear1-small 0/0." in report(sample("a run collapsed"), "en")
+    assert "-small | 3×3 | none learned | open |" in report(sample("a network collapsed"), "en")
+
+
+def test_few_steps_sum_a_factor_up() -> None:
+    def steps(*pairs: tuple[int, int]) -> list[tuple[int, int]]:
+        rows = [{"factor": "kernel", "low_value": low, "high_value": high} for low, high in pairs]
+        return [(row["low_value"], row["high_value"]) for row in told(rows, "kernel")]
+
+    assert steps((3, 5), (5, 7), (3, 7)) == [(3, 5), (5, 7)]
+    assert steps((1, 3), (3, 5), (5, 7), (1, 7)) == [(1, 7)]
+    assert steps((1, 2), (2, 3)) == [(1, 2), (2, 3)]
+    assert steps((3, 5)) == [(3, 5)]
+    assert steps() == []
+
+
+def test_times_are_the_first_line_and_say_no_more_than_is_shown() -> None:
+    first = render_timing(timing(), MACHINE, "en").replace("\u00a0", " ").splitlines()[2]
+    start = "**Training time on this machine: large kernels instead of small ×1.50 [1.25, 1.75]; 2 conv"
+    assert first.startswith(start)
+    table = timing()
+    assert "| 2 linear layers instead of 1 | 1.50 [0.90,\u00a01.75] | open |" in render_timing(
+        table.assign(lower=table["lower"].where(table["name"] != "linear 2-1", 0.9)), MACHINE, "en"
+    )
+    assert "not judged" in render_timing(table.assign(lower=float("nan"), upper=float("nan")), MACHINE, "en")
+    assert "A\\|B \\<i\\>" in render_timing(table, MACHINE, "en")
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    assert fixed("en", -1234.5, 1) == "−1,234.5"
+    assert fixed("ru", 1234.5, 1) == "1\u00a0234,5"
+    assert fixed("en", 0.001, signed=True) == "+0.00"
+    assert between("ru", (0.001, 0.0234)) == " [0,10;\u00a02,34]"
+    assert between("en", (None, None)) == ""
+    forms = [counted("ru", number, "1", "2", "5") for number in (1, 2, 5, 11, 21, 104, 112, 2.5)]
+    assert "".join(text.split()[-1] for text in forms) == "12551252"
+    assert counted("en", 1, "run", "runs") == "1 run"
+    assert listed(["a", "b", "c"], "or") == "a, b or c"
+    assert listed(["a"], "or") == "a"
+    assert environment("en").from_string("{{ 'a\n`b`' | plain }}").render() == r"a \`b\`"
+
+
+def test_answer_takes_its_place_in_a_readme() -> None:
+    readme = f"# Title\n{MARKERS[0]}\nold\n{MARKERS[1]}\nrest\n"
+    new = replace_answer(readme, "| a\\1 |\n")
+    assert new == f"# Title\n{MARKERS[0]}\n| a\\1 |\n{MARKERS[1]}\nrest\n"
+    assert replace_answer(new, "| a\\1 |\n") == new
+    assert replace_answer("no markers", "answer") == "no markers"
+    assert "(report/timing.md)" in answer(sample(), "en", "report/")

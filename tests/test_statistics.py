@@ -1,364 +1,556 @@
-"""The block model, its intervals and tables: hand values, printed tables, statsmodels, simulation."""
+"""The block design, its intervals, verdicts, tiers and choice: hand values, statsmodels, simulation."""
 
+import ast
 import math
+import re
+import subprocess
+import sys
 from itertools import product
-from time import process_time
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.formula.api as formula
 from scipy import stats
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.proportion import proportion_confint
 
-from mnist_cnn.statistics.anova import anova
-from mnist_cnn.statistics.blocks import (
-    StudyError,
-    block_fit,
-    bonferroni_critical,
-    contrast_intervals,
-    detectable_difference,
-    folds_needed,
-    goal_bounds,
-    mean_intervals,
-    overlap_factor,
-)
-from mnist_cnn.statistics.comparisons import best_critical, compare_with_best, tukey_critical, tukey_pairs
-from mnist_cnn.statistics.observations import accuracies, seconds
+from mnist_cnn.command import UserError
+from mnist_cnn.grid import Network
+from mnist_cnn.params import Compare
+from mnist_cnn.statistics.blocks import best_critical, block_fit, pair_critical, t_critical
+from mnist_cnn.statistics.choice import NONE, REPEATS, predict, smallest_set, stand
+from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts, verdict
+from mnist_cnn.statistics.study import analyse, contradictions, definite, effects_on_time
 
-LAYOUTS, KERNELS = [f"layout{i}" for i in range(5)], ["large", "medium", "small"]
-CELLS = list(product(LAYOUTS, KERNELS))
+MODELS = {
+    "conv1_linear1": ((16,), ()),
+    "conv1_linear2": ((16,), (32,)),
+    "conv2_linear1": ((16, 16), ()),
+    "conv2_linear2": ((16, 16), (32,)),
+    "conv3_linear2": ((16, 16, 32), (32,)),
+}
+KERNELS = {"small": 3, "medium": 5, "large": 7}
+CHOICES = Compare(target_accuracy=0.98, margin=0.002, confidence=0.95)
+ROOM = Path(__file__).parent.parent / "src" / "mnist_cnn" / "statistics"
 
 
-def study(networks=15, folds=6, seed=0, noise=0.0007, means=0.99):
-    """Networks with the given true means, a fold effect twice as large as the error."""
+def grid(models=MODELS, kernels=KERNELS):
+    return [
+        Network(model, kernel, size, conv, hidden)
+        for model, (conv, hidden) in models.items()
+        for kernel, size in kernels.items()
+    ]
+
+
+def cells(means, folds=6, noise=0.0009, seed=0):
+    """Cells around true means, with luck of the folds on top; shape (networks, folds)."""
     rng = np.random.default_rng(seed)
-    errors = rng.normal(0, noise, (networks, folds)) + rng.normal(0, 2 * noise, folds)
-    return np.broadcast_to(means, networks)[:, None] + errors
+    means = np.asarray(means, dtype=float)
+    return means[:, None] + rng.normal(0, noise, (len(means), folds)) + rng.normal(0, 0.001, folds)
 
 
-def pairwise_weights(networks):
-    weights = np.zeros((networks - 1, networks))
-    weights[:, 0] = -1
-    weights[np.arange(networks - 1), np.arange(1, networks)] = 1
-    return weights
+def table_of_runs(networks, accuracy, seeds=(0,)):
+    """A table of runs with the given accuracies, of shape (networks, folds), for each seed."""
+    rows = [
+        {
+            "network": network.name,
+            "seed": seed,
+            "fold": fold,
+            "validation_correct": round(float(accuracy[i, fold]) * 10_000),
+            "validation_images": 10_000,
+            "validation_loss": 0.05,
+            "test_correct": 1_640 + i,
+            "test_images": 1_667,
+            "train_accuracy": 0.99,
+        }
+        for (i, network), seed, fold in product(enumerate(networks), seeds, range(accuracy.shape[1]))
+    ]
+    return pd.DataFrame(rows)
 
 
-# Hand values
+def named(table, name, key="effect"):
+    return table.set_index(key).loc[name]
+
+
+# The fit
 
 
 def test_fit_by_hand():
     fit = block_fit(np.array([[1.0, 2.0], [3.0, 6.0]]))  # residuals ±0.5
     assert fit.means.tolist() == [1.5, 4.5]
-    assert (fit.sum_squares, fit.df, fit.mse) == (1.0, 1, 1.0)
-    assert fit.mean_error == pytest.approx(math.sqrt(1 / 2))
-    estimate, half = contrast_intervals(fit, np.array([[-1.0, 1.0]]), 0.95)
-    assert estimate[0] == 3
-    assert half[0] == pytest.approx(12.706, abs=1e-3)  # t table, 1 df; standard error sqrt(2 * 1/2)
+    assert (fit.mse, fit.df, fit.folds) == (1.0, 1, 2)
+    assert fit.level_variance == (0.5 + 4.5) / 2  # variances of the two networks, 0.5 and 4.5
+    assert fit.error == pytest.approx(math.sqrt(1 / 2))
+    assert fit.own_half_width(0.95) == pytest.approx(12.706 * math.sqrt(2.5 / 2), abs=1e-3)
 
 
-def test_anova_by_hand():
-    rows = {row.term: row for row in anova(np.array([[1.0, 2.0], [3.0, 6.0]]), ["a", "b"], ["k", "k"])}
-    assert list(rows) == ["layout", "fold", "error"]  # one kernel: nothing to say about it
-    assert [rows[term].sum_squares for term in rows] == [9, 4, 1]
-    assert [rows[term].f for term in rows] == [9, 4, None]
-    assert sum(row.share for row in rows.values()) == pytest.approx(1)
-    assert rows["layout"].p == pytest.approx(0.2048, abs=1e-4)  # F(1, 1) = t² and t = 3
-
-
-def test_mean_intervals_include_the_folds_and_pool_the_networks():
-    y = np.array([[1.0, 2, 3], [5, 7, 9]])  # variances 1 and 4, pooled 2.5
-    lower, upper = mean_intervals(y, 0.95)
-    half = 4.3027 * math.sqrt(2.5 / 3)  # t table, 2 df
-    assert lower == pytest.approx([2 - half, 7 - half], abs=1e-3)
-    assert upper == pytest.approx([2 + half, 7 + half], abs=1e-3)
-    assert goal_bounds(y, 0.95)[0] == pytest.approx(2 - 2.9200 * math.sqrt(2.5 / 3), abs=1e-3)
-    alone = mean_intervals(y[:1], 0.95)
-    assert alone[1][0] - alone[0][0] == pytest.approx(2 * 4.3027 * math.sqrt(1 / 3), abs=1e-3)
-
-
-def test_best_comparison_by_hand():
-    y = study(3, 6, means=np.array([0.980, 0.990, 0.991]))
+def test_fit_and_interaction_equal_statsmodels_on_shuffled_input():
+    rng = np.random.default_rng(1)
+    networks = [grid()[i] for i in rng.permutation(15)]
+    y = cells(0.98 + rng.normal(0, 0.003, 15), folds=4, seed=2)
+    frame = pd.DataFrame(
+        [
+            {"y": y[i, fold], "model": n.model, "kernel": n.kernel, "name": n.name, "fold": fold}
+            for (i, n), fold in product(enumerate(networks), range(4))
+        ]
+    ).sample(frac=1, random_state=3)
     fit = block_fit(y)
-    best = compare_with_best(fit, 0.95)
-    half = 2.150614 * math.sqrt(2 * fit.mse / 6)  # 3 networks, 10 degrees of freedom
-    a, b, c = fit.means
-    assert best.difference == pytest.approx([a - c, b - c, c - b])
-    assert best.lower == pytest.approx([a - c - half, b - c - half, min(0, c - b - half)])
-    assert best.upper == pytest.approx([0, max(0, b - c + half), c - b + half])
-    assert best.may_be_best.tolist() == [False, bool(b - c + half > 0), True]
-    assert best.shown_within(half + c - b + 1e-9).tolist() == [False, True, True]
-    assert best.shown_within(half + c - b - 1e-9).tolist() == [False, False, True]
+    oracle = anova_lm(formula.ols("y ~ C(model)*C(kernel) + C(fold)", frame).fit())
+    assert fit.mse == pytest.approx(oracle.loc["Residual", "mean_sq"], rel=1e-9)
+    assert fit.df == oracle.loc["Residual", "df"]
+    found = interaction(fit, networks, 0.002, 0.95)
+    assert found["f"] == pytest.approx(oracle.loc["C(model):C(kernel)", "F"], rel=1e-9)
+    assert found["p"] == pytest.approx(oracle.loc["C(model):C(kernel)", "PR(>F)"], rel=1e-6)
+    assert (found["df1"], found["df2"]) == (8, 42)
+    one = estimate(fit, networks, planned_contrasts(networks)[:1], 0.002, 0.95).iloc[0]
+    model = formula.ols("y ~ 0 + C(name) + C(fold, Sum)", frame).fit()
+    names = {kernel: [f"C(name)[{n.name}]" for n in networks if n.kernel == kernel] for kernel in KERNELS}
+    test = model.t_test(f"({' + '.join(names['medium'])} - {' - '.join(names['small'])}) / 5 = 0")
+    assert one.estimate == pytest.approx(float(np.squeeze(test.effect)), rel=1e-9)
+    assert [one.lower, one.upper] == pytest.approx(np.squeeze(test.conf_int()), rel=1e-7)
 
 
-def test_a_lone_best_network_has_bounds_cut_at_zero():
-    best = compare_with_best(block_fit(study(3, 6, means=np.array([0.97, 0.98, 0.99]))), 0.95)
-    assert best.difference[2] > best.half_width
-    assert (best.lower[2], *best.upper[:2]) == (0, 0, 0)
-    assert best.may_be_best.tolist() == [False, False, True]
-
-
-def test_overlap_factor_and_folds_needed_by_hand():
-    assert overlap_factor(6, 10_000, 50_000) == pytest.approx(1 / 6 + 1 / 5)
-    assert folds_needed(6, 0.0012, 0.0008) == 14  # 6 * 1.5² = 13.5
-    assert folds_needed(4, 0.002, 0.001) == 17  # a bound that just touches the margin has not passed it
+def test_seeds_are_averaged_within_a_cell():
+    networks, rng = grid(), np.random.default_rng(4)
+    first, second = (cells(np.linspace(0.98, 0.99, 15), seed=seed).round(4) for seed in (1, 2))
+    runs = pd.concat([table_of_runs(networks, first, [7]), table_of_runs(networks, second, [3])])
+    study = analyse(runs.sample(frac=1, random_state=rng.integers(99)), networks, CHOICES)
+    fit = block_fit((first + second) / 2)
+    assert study.networks.accuracy.tolist() == pytest.approx(fit.means)
+    assert study.facts["error_sd"] == pytest.approx(math.sqrt(fit.mse))
+    assert study.facts["df"] == 70
+    assert study.networks.network.tolist() == [network.name for network in networks]
 
 
 # Critical values
 
 
+def test_critical_values_are_the_printed_ones():
+    assert best_critical(3, 10, 0.95) == pytest.approx(2.15, abs=5e-3)  # Dunnett 1955, one-sided
+    assert best_critical(2, 10, 0.95) == pytest.approx(1.8125, abs=1e-4)  # Student's, one-sided
+    assert pair_critical(3, 10, 0.95) == pytest.approx(3.877 / math.sqrt(2), abs=1e-3)  # studentized range
+    assert t_critical(7, 28, 0.95) == pytest.approx(2.902, abs=1e-3)  # Bonferroni
+    assert best_critical(1, 5, 0.95) == 0
+    assert all(math.isnan(f(3, 0, 0.95)) for f in (best_critical, pair_critical, t_critical))
+
+
+# Contrasts
+
+
 @pytest.mark.parametrize(
-    ("folds", "tukey", "best", "bonferroni"),
-    [(3, 3.707, 2.690, 2.902), (5, 3.547, 2.616, 2.793), (10, 3.460, 2.577, 2.735)],
-)
-def test_critical_values_of_15_networks(folds, tukey, best, bonferroni):
-    df = 14 * (folds - 1)
-    assert tukey_critical(15, df, 0.95) == pytest.approx(tukey, abs=6e-4)
-    assert best_critical(15, df, 0.95) == pytest.approx(best, abs=6e-4)
-    assert bonferroni_critical(7, df, 0.95) == pytest.approx(bonferroni, abs=6e-4)
+    ("models", "kernels", "expected"),
+    [
+        (MODELS, KERNELS, ["kernel medium-small", "kernel large-medium", "kernel large-small",
+                           "conv 2-1", "conv 3-2", "linear 2-1"]),
+        ({"a": ((16,), ())}, {"only": 3}, []),
+        ({"a": ((16,), ())}, {"big": 9, "little": 3}, ["kernel big-little"]),
+        ({"a": ((16,), ()), "b": ((16, 8), ())}, {"only": 3}, ["conv 2-1"]),
+        ({"a": ((16,), ()), "b": ((8, 16), ())}, {"only": 3}, []),  # the first layer differs too
+        ({"a": ((16,), ()), "b": ((16, 8), (64,))}, {"only": 3}, []),  # both kinds differ
+        ({"a": ((16,), ()), "b": ((32,), ())}, {"only": 3}, []),  # width is no number of layers
+        ({"a": ((16,), (64,)), "b": ((16,), (64, 32)), "c": ((16,), ())}, {"only": 3},
+         ["linear 2-1", "linear 3-2"]),
+        (MODELS, {f"k{size}": size for size in range(1, 28, 2)},  # eight of nineteen, in turns
+         ["kernel k3-k1", "kernel k5-k3", "kernel k7-k5", "kernel k9-k7", "kernel k27-k1",
+          "conv 2-1", "conv 3-2", "linear 2-1"]),
+    ],
+)  # fmt: skip
+def test_contrasts_follow_from_any_grid(models, kernels, expected):
+    networks = grid(models, kernels)
+    fit = block_fit(cells(np.full(len(networks), 0.98)))
+    table = estimate(fit, networks, planned_contrasts(networks), 0.002, 0.95)
+    assert table.effect.tolist() == expected
 
 
-def test_best_critical_is_dunnetts_printed_value():
-    assert best_critical(3, 10, 0.95) == pytest.approx(2.150, abs=1e-3)
-
-
-@pytest.mark.parametrize("df", [1, 2, 10, 5000])
-@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999])
-def test_critical_values_of_two_networks_are_students(df, confidence):
-    assert best_critical(2, df, confidence) == pytest.approx(stats.t.ppf(confidence, df), rel=1e-5, abs=1e-9)
-    assert tukey_critical(2, df, confidence) == pytest.approx(stats.t.ppf((1 + confidence) / 2, df), rel=1e-4)
-
-
-@pytest.mark.parametrize(("df", "critical"), [(1, 12.7), (28, 3.707), (126, 2.735), (5000, 4.5)])
-def test_detectable_difference_is_noncentral_t(df, critical):
-    y = study(df + 1, 2)
-    fit = block_fit(y)
-    shift = detectable_difference(fit, math.sqrt(2), critical) / (math.sqrt(2) * fit.mean_error)
-    assert stats.nct.sf(critical, df, shift) == pytest.approx(0.8, abs=1e-6)
-
-
-def test_detectable_difference_of_the_default_grid():
-    y = study(15, 5)
-    fit = block_fit(y * 0.0007 / math.sqrt(block_fit(y).mse))  # residual sd 0.07 points
-    pair = detectable_difference(fit, math.sqrt(2), tukey_critical(15, fit.df, 0.95))
-    kernel = detectable_difference(fit, math.sqrt(2 / 5), bonferroni_critical(7, fit.df, 0.95))
-    assert (round(pair, 4), round(kernel, 4)) == (0.0020, 0.0007)
-
-
-# The oracle
-
-
-def test_equal_to_statsmodels_on_shuffled_input():
-    pandas = pytest.importorskip("pandas")
-    formula = pytest.importorskip("statsmodels.formula.api")
-    anova_lm = pytest.importorskip("statsmodels.stats.anova").anova_lm
-    rng = np.random.default_rng(1)
-    cells = [CELLS[i] for i in rng.permutation(15)]
-    y = study(15, 4, seed=2, means=0.98 + rng.normal(0, 0.003, 15))
-    rows = [(y[i, f], *cells[i], "/".join(cells[i]), f) for i, f in product(range(15), range(4))]
-    frame = pandas.DataFrame(rows, columns=["y", "layout", "kernel", "network", "fold"]).sample(
-        frac=1, random_state=3
-    )
-    table = anova_lm(formula.ols("y ~ C(layout)*C(kernel) + C(fold)", frame).fit())
-    names = {
-        "layout": "C(layout)",
-        "kernel": "C(kernel)",
-        "interaction": "C(layout):C(kernel)",
-        "fold": "C(fold)",
-        "error": "Residual",
+def test_contrasts_are_mean_differences_over_matched_layouts():
+    networks = grid()
+    means = np.random.default_rng(0).normal(0.985, 0.003, 15)
+    m = means.reshape(5, 3)
+    table = estimate(block_fit(cells(means, noise=0)), networks, planned_contrasts(networks), 0.002, 0.95)
+    expected = {
+        "kernel medium-small": (m[:, 1] - m[:, 0]).mean(),
+        "kernel large-small": (m[:, 2] - m[:, 0]).mean(),
+        "conv 2-1": (m[2:4] - m[:2]).mean(),
+        "conv 3-2": (m[4] - m[3]).mean(),
+        "linear 2-1": (m[[1, 3]] - m[[0, 2]]).mean(),
     }
-    ours = anova(y, [layout for layout, _ in cells], [kernel for _, kernel in cells])
-    assert [row.term for row in ours] == list(names)
-    for row in ours:
-        theirs = table.loc[names[row.term]]
-        assert row.df == theirs["df"]
-        assert row.sum_squares == pytest.approx(theirs["sum_sq"], rel=1e-9)
-        assert row.mean_square == pytest.approx(theirs["mean_sq"], rel=1e-9)
-        assert row.share == pytest.approx(theirs["sum_sq"] / table["sum_sq"].sum(), rel=1e-9)
-        if row.f is not None:
-            assert row.f == pytest.approx(theirs["F"], rel=1e-9)
-            assert row.p == pytest.approx(theirs["PR(>F)"], abs=1e-12)
-    oracle = formula.ols("y ~ 0 + C(network) + C(fold, Sum)", frame).fit()
-    first, second = (f"C(network)[{'/'.join(cells[i])}]" for i in (3, 8))
-    test = oracle.t_test(f"{first} - {second} = 0")
-    fit = block_fit(y)
-    weights = np.zeros((1, 15))
-    weights[0, [3, 8]] = 1, -1
-    estimate, half = contrast_intervals(fit, weights, 0.95)
-    assert estimate[0] == pytest.approx(float(np.squeeze(test.effect)), rel=1e-9)
-    assert estimate[0] - half[0] == pytest.approx(test.conf_int()[0, 0], rel=1e-9)
+    for name, value in expected.items():
+        assert named(table, name).estimate == pytest.approx(value, abs=1e-12)
+    assert table.layouts.tolist() == [5, 5, 5, 2, 1, 2]
+    assert named(table, "conv 3-2")[["factor", "high", "low", "high_value", "low_value"]].tolist() == [
+        "conv", "3", "2", 3, 2,
+    ]  # fmt: skip
 
 
-# Behaviour over many studies
+def test_interval_is_bonferroni_over_the_family():
+    networks = grid()
+    fit = block_fit(cells(np.full(15, 0.98)))
+    conv = named(estimate(fit, networks, planned_contrasts(networks), 0.002, 0.95), "conv 3-2")
+    half = stats.t.ppf(1 - 0.05 / 12, 70) * math.sqrt(fit.mse / 6 * (1 / 3 + 1 / 3))
+    assert (conv.upper - conv.estimate, conv.estimate - conv.lower) == pytest.approx((half, half))
 
 
-@pytest.mark.parametrize("folds", [3, 6])
-def test_300_null_studies_make_few_false_claims(folds):
-    weights = np.kron(np.eye(5)[:3] - np.eye(5)[1:4], np.ones(3) / 3)
-    claims = np.zeros(3)
-    for seed in range(300):
-        fit = block_fit(study(15, folds, seed=seed))
-        estimates, halves = contrast_intervals(fit, weights, 0.95)
-        claims += [
-            tukey_pairs(fit, 0.95).differ.any(),
-            (np.abs(estimates) > halves).any(),
-            not compare_with_best(fit, 0.95).may_be_best[0],
-        ]
-    shares = claims / 300
-    assert ((shares >= 0.01) & (shares <= 0.09)).all(), shares
+# Verdicts
 
 
-def test_300_studies_with_a_best_network_cover_the_truth():
-    truth = 0.99 - np.r_[0.002, 0, 0.0004, 0.0008, np.full(11, 0.0012)]
-    gap = truth - np.array([np.delete(truth, i).max() for i in range(15)])
-    missed = wrongly_within = 0
-    for seed in range(300):
-        fit = block_fit(study(15, 3, seed=seed, means=truth))
-        best = compare_with_best(fit, 0.95)
-        missed += not ((best.lower <= gap) & (gap <= best.upper)).all()
-        wrongly_within += best.shown_within(0.002)[0]  # exactly the margin below the best
-    assert 1 <= missed <= 27
-    assert wrongly_within <= 15
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        (2.1, 3.0, ("more", 1)),
+        (2.0, 3.0, ("open", 1)),  # touching the margin shows nothing
+        (0.1, 2.1, ("open", 1)),
+        (0.1, 1.9, ("at_most", 1)),
+        (0.0, 1.9, ("at_most", 0)),
+        (-1.9, 1.9, ("at_most", 0)),
+        (-1.9, 2.0, ("open", 0)),
+        (-5.0, 5.0, ("open", 0)),
+        (math.nan, math.nan, ("open", 0)),
+    ],
+)
+def test_verdicts_at_their_borders_and_mirrored(lower, upper, expected):
+    assert verdict(lower, upper, 2) == expected
+    assert verdict(-upper, -lower, 2) == (expected[0], -expected[1])
 
 
-def test_goal_bound_covers_the_mean_with_its_confidence():
-    inside = sum(goal_bounds(study(15, 4, seed=seed), 0.95)[0] <= 0.99 for seed in range(400))
-    assert 0.91 <= inside / 400 <= 0.99
+def test_a_verdict_does_not_hang_on_the_last_bit():
+    assert verdict(0.1 + 0.2, 1, 0.3) == verdict(0.3, 1, 0.3) == ("open", 1)
 
 
-def test_fold_effect_and_order_change_no_difference():
-    y = study(15, 4, means=0.98 + np.arange(15) * 0.001)
-    rng = np.random.default_rng(5)
-    rows, columns = rng.permutation(15), rng.permutation(4)
-    before, weights = block_fit(y), pairwise_weights(15)
-    layouts, kernels = [layout for layout, _ in CELLS], [kernel for _, kernel in CELLS]
-    for changed, order in ((y + np.array([0.01, 0, 0, 0]), np.arange(15)), (y[rows][:, columns], rows)):
-        after = block_fit(changed)
-        assert after.mse == pytest.approx(before.mse, rel=1e-9)
-        for old, new in zip(
-            contrast_intervals(before, weights, 0.95),
-            contrast_intervals(after, weights[:, order], 0.95),
-            strict=True,
-        ):
-            assert new == pytest.approx(old, abs=1e-12)
-        old_best, new_best = compare_with_best(before, 0.95), compare_with_best(after, 0.95)
-        for name in ("difference", "lower", "upper", "may_be_best"):
-            assert getattr(new_best, name) == pytest.approx(getattr(old_best, name)[order], abs=1e-12)
-        assert tukey_pairs(after, 0.95).half_width == pytest.approx(
-            tukey_pairs(before, 0.95).half_width, rel=1e-9
-        )
-        assert tukey_pairs(after, 0.95).differ.sum() == tukey_pairs(before, 0.95).differ.sum()
-        old_rows = anova(y, layouts, kernels)
-        new_rows = anova(changed, [layouts[i] for i in order], [kernels[i] for i in order])
-        for old_row, new_row in zip(old_rows, new_rows, strict=True):
-            if old_row.term not in ("fold", "error"):
-                assert (old_row.f, old_row.sum_squares) == pytest.approx(
-                    (new_row.f, new_row.sum_squares), rel=1e-9
-                )
+@pytest.mark.parametrize(
+    ("kernel_effects", "matters"),
+    [
+        ([0.004] * 5, False),  # alike
+        ([0.005, 0.004, 0.004, 0.004, 0.0], True),  # more than the margin here, at most the margin there
+        ([0.004, 0.004, 0.004, 0.004, -0.004], True),  # opposite
+        ([0.009, 0.008, 0.006, 0.006, 0.005], False),  # differs, but on the same side
+    ],
+)
+def test_interaction_matters_where_sides_differ(kernel_effects, matters):
+    networks = grid()
+    large = np.array([network.kernel == "large" for network in networks])
+    means = 0.98 + np.repeat(kernel_effects, 3) * large
+    found = interaction(block_fit(cells(means, noise=0.0004)), networks, 0.002, 0.95)
+    assert found["matters"] is matters
+    assert (found["p"] < 0.05) == (len(set(kernel_effects)) > 1)
+    assert [row["model"] for row in found["by_layout"]] == list(MODELS)
+    for row, truth in zip(found["by_layout"], kernel_effects, strict=True):
+        assert row["lower"] < truth < row["upper"]
 
 
-# Edges
+@pytest.mark.parametrize("networks", [grid(kernels={"only": 3}), grid({"a": ((8,), ())}), grid()[:1]])
+def test_no_interaction_without_two_layouts_and_two_kernels(networks):
+    assert interaction(block_fit(cells(np.full(len(networks), 0.98))), networks, 0.002, 0.95) is None
 
 
-def test_pairs_with_one_network_are_among_all_pairs():
-    fit = block_fit(study(6, 3, means=0.99 - np.arange(6) * 0.001))
-    every, some = tukey_pairs(fit, 0.95), tukey_pairs(fit, 0.95, with_network=2)
-    assert len(every.first) == 15
-    assert (some.first == 2).all()
-    assert some.second.tolist() == [0, 1, 3, 4, 5]
-    assert some.half_width == every.half_width
-    assert every.half_width == pytest.approx(math.sqrt(2 * fit.mse / 3) * tukey_critical(6, 10, 0.95))
-    assert (every.difference > 0).all()  # means fall with the index
-    assert some.difference[:2].max() < 0 < some.difference[2:].min()
-    assert every.differ.tolist() == (every.difference > every.half_width).tolist()
+# Tiers and choice
 
 
-def test_one_network_has_a_mean_and_nothing_to_differ_from():
-    y = study(1, 6)
-    fit, best = block_fit(y), compare_with_best(block_fit(y), 0.95)
-    assert (fit.df, len(tukey_pairs(fit, 0.95).first)) == (0, 0)
-    assert best.may_be_best.tolist() == best.shown_within(0.001).tolist() == [True]
-    assert anova(y, ["a"], ["k"]) == ()
-    assert mean_intervals(y, 0.95)[0] < y.mean()
-    with pytest.raises(StudyError, match="one network"):
-        _ = fit.mse
-
-
-def test_two_networks_on_two_folds_work():
-    fit = block_fit(np.array([[0.97, 0.98], [0.975, 0.987]]))
-    assert fit.df == 1
-    assert tukey_pairs(fit, 0.95).half_width == pytest.approx(
-        12.706 * fit.mean_error * math.sqrt(2), rel=1e-3
+def test_standing_by_hand():
+    networks = grid({"a": ((8,), ()), "b": ((8, 8), ()), "c": ((8, 8, 8), ())}, {"k": 3})
+    fit = block_fit(cells([0.980, 0.990, 0.991]))
+    table = stand(fit, networks, CHOICES)
+    w = best_critical(3, 10, 0.95) * math.sqrt(2 * fit.mse / 6)
+    a, b, c = fit.means
+    assert table.difference.tolist() == pytest.approx([a - c, b - c, c - b])
+    assert table.best_low.tolist() == pytest.approx([a - c - w, b - c - w, min(0, c - b - w)])
+    assert table.best_high.tolist() == pytest.approx([0, b - c + w, c - b + w])  # b may be the best too
+    assert table.loss_least.tolist() == pytest.approx([a - b + w, w, c - b + w])
+    own = 2.5706 * math.sqrt(fit.level_variance / 6)  # t table, 5 df
+    assert table.accuracy_low.tolist() == pytest.approx(fit.means - own, abs=1e-7)
+    assert table.comparison_half_width[0] == pytest.approx(
+        pair_critical(3, 10, 0.95) * fit.error / math.sqrt(2)
     )
+    assert table.tier.tolist() == ["worse", "good", "good"]
+    assert table.chosen.tolist() == [False, True, False]
+
+
+def borders(margin, target=0.98):
+    """The standing of three networks, and the margins at which their tiers change."""
+    networks = grid({"a": ((8,), ()), "b": ((8, 8), ()), "c": ((8, 8, 8), ())}, {"k": 3})
+    fit = block_fit(cells([0.985, 0.990, 0.9905], noise=0.0004))
+    return stand(fit, networks, Compare(target_accuracy=target, margin=margin, confidence=0.95))
+
+
+def test_tiers_change_where_an_interval_passes_the_margin():
+    table = borders(0.002)
+    good, worse = -float(table.best_low[1]), -float(table.loss_least[0])
+    assert [borders(good + step).tier[1] for step in (-1e-9, 0, 1e-9)] == ["open", "open", "good"]
+    assert [borders(worse + step).tier[0] for step in (-1e-9, 0, 1e-9)] == ["worse", "open", "open"]
+
+
+def test_a_network_below_the_target_is_not_good_however_close_to_the_best():
+    edge = round(float(borders(0.002).accuracy_low[2]), 12)
+    for step, meets in ((-1e-9, True), (0, True), (1e-9, False)):
+        table = borders(0.002, target=edge + step)
+        assert (table.meets_target[2], table.tier[2] == "good") == (meets, meets)
+    table = borders(0.002, target=0.999)
+    assert not table.meets_target.any()
+    assert not table.chosen.any()
+    assert table.tier.tolist() == ["worse", "open", "open"]
+
+
+def test_the_choice_has_the_fewest_multiply_accumulates_of_the_good():
+    networks = grid()
+    fit = block_fit(cells(np.where([n.conv_layers > 1 for n in networks], 0.99, 0.97), noise=0.0003))
+    table = stand(fit, networks, CHOICES)
+    good = [n for n, tier in zip(networks, table.tier, strict=True) if tier == "good"]
+    assert len(good) == 9
+    assert table.network[table.chosen].tolist() == ["conv2_linear1-small"]
+    assert min(good, key=lambda n: n.multiply_accumulates).name == "conv2_linear1-small"
 
 
 def test_ties_share_the_first_place():
-    y = study(4, 6)
-    y[1] = y[0] = y.max(axis=0) + 0.01
-    best = compare_with_best(block_fit(y), 0.95)
-    assert best.difference[:2].tolist() == [0, 0]
-    assert best.may_be_best.tolist() == [True, True, False, False]
+    y = cells([0.985, 0.985, 0.97, 0.97])
+    y[1] = y[0]
+    table = stand(block_fit(y), grid({"a": ((8,), ()), "b": ((9,), ())}, {"s": 3, "l": 5}), CHOICES)
+    assert table.difference[:2].tolist() == [0, 0]
+    assert table.best_low[0] == table.best_low[1] < 0 < table.best_high[1]
+    assert table.network[table.chosen].tolist() in ([], ["a-s"])
+
+
+# What a repeat would choose
+
+
+def test_predictions_are_what_a_plain_loop_predicts():
+    networks = grid()
+    fit = block_fit(cells(np.linspace(0.985, 0.9885, 15), seed=8))
+    shares = predict(fit, networks, CHOICES)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert sum(shares.values()) == pytest.approx(1)
+    rng = np.random.default_rng(99)
+    means = fit.means.reshape(5, 3)
+    rest = means - means.mean(1, keepdims=True) - means.mean(0) + means.mean()
+    f = (rest**2).sum() * 6 / 8 / fit.mse
+    centre = (means - min(1, 1 / f) * rest).reshape(15)
+    cost = {n.name: n.multiply_accumulates for n in networks}
+    counts = dict.fromkeys([*cost, NONE], 0)
+    for _ in range(REPEATS):
+        drawn = rng.normal(centre, math.sqrt(2 * fit.mse / 6))
+        half = fit.best_half_width(0.95) * math.sqrt(rng.f(fit.df, fit.df))
+        good = [
+            n.name for i, n in enumerate(networks) if drawn[i] - np.delete(drawn, i).max() - half > -0.002
+        ]
+        counts[min(good, key=cost.__getitem__) if good else NONE] += 1
+    for name, count in counts.items():
+        assert shares.get(name, 0) == pytest.approx(count / REPEATS, abs=0.06)
+
+
+def test_predictions_do_not_hang_on_the_last_bit_and_know_none():
+    networks, y = grid(), cells(np.full(15, 0.988), noise=0.0016)
+    shares = predict(block_fit(y), networks, CHOICES)
+    assert shares == predict(block_fit(y * (1 + 4e-16)), networks, CHOICES)
+    assert 0 < shares[NONE] < 1
+    assert predict(block_fit(y), networks, CHOICES.model_copy(update={"target_accuracy": 0.999})) == {NONE: 1}
 
 
 @pytest.mark.parametrize(
-    "use", [block_fit, lambda y: mean_intervals(y, 0.95), lambda y: goal_bounds(y, 0.95)]
-)
-def test_one_fold_is_refused(use):
-    with pytest.raises(StudyError, match=r"one fold.*train\.folds"):
-        use(study(4, 1))
-
-
-@pytest.mark.parametrize("y", [np.full((3, 4), 0.99), np.add.outer([0.97, 0.98, 0.99], [0.0, 0.001, 0.0023])])
-def test_zero_error_variance_is_refused(y):
-    with pytest.raises(StudyError, match="zero error variance"):
-        block_fit(y)
-
-
-def test_1000_networks_on_six_folds_take_seconds():
-    start = process_time()
-    fit = block_fit(study(1000, 6))
-    pairs, best = tukey_pairs(fit, 0.95), compare_with_best(fit, 0.95)
-    anova(study(1000, 6), [f"l{i // 10}" for i in range(1000)], [f"k{i % 10}" for i in range(1000)])
-    assert len(pairs.first) == 499_500
-    assert np.isfinite([pairs.half_width, *best.lower, *best.upper]).all()
-    assert process_time() - start < 20
-
-
-# Observations
-
-
-NETWORKS, FOLDS = ["a-small", "b-small"], [0, 2]
-GOOD = {("a-small", 0): 0.98, ("a-small", 2): 0.97, ("b-small", 0): 0.99, ("b-small", 2): 0.985}
-
-
-def test_observations_are_put_in_the_order_asked_for():
-    shuffled = {("old-small", 0): 0.1, **dict(reversed(GOOD.items()))}
-    assert accuracies(shuffled, NETWORKS, FOLDS).tolist() == [[0.98, 0.97], [0.99, 0.985]]
-    assert seconds(shuffled, NETWORKS, FOLDS[::-1]).tolist() == [[0.97, 0.98], [0.985, 0.99]]
-
-
-@pytest.mark.parametrize(
-    ("read", "change", "words"),
+    ("shares", "expected"),
     [
-        (accuracies, {("b-small", 2): None}, r"no accuracy for 1 of 4 runs: b-small fold 2"),
-        (
-            seconds,
-            {("a-small", 0): None, ("b-small", 2): None},
-            r"seconds for 2 .*a-small fold 0, b-small fold 2",
-        ),
-        (accuracies, {("a-small", 2): 0.1135}, r"1 of 4 runs collapsed .*50%.*: a-small fold 2:"),
-        (accuracies, {("a-small", 0): 0.1, ("b-small", 0): 0.2}, r"2 of 4 .*a-small fold 0, b-small fold 0:"),
-        (accuracies, {("a-small", 2): math.nan}, r"from 0 to 1, not nan: a-small fold 2"),
-        (accuracies, {("a-small", 2): 98.7}, r"from 0 to 1, not 98.7: a-small fold 2"),
-        (seconds, {("b-small", 0): 0.0}, r"above 0, not 0.0: b-small fold 0"),
-        (seconds, {("b-small", 0): math.nan}, r"above 0, not nan: b-small fold 0"),
+        ({"a": 0.5, "b": 0.4, "c": 0.1}, ["a", "b"]),
+        ({"a": 0.5, "b": 0.3995, "c": 0.1005}, ["a", "b", "c"]),
+        ({"none": 0.95, "a": 0.05}, ["none"]),
+        ({"a": 0.3, "b": 0.3, "c": 0.3, "d": 0.1}, ["a", "b", "c"]),  # 0.3 + 0.3 + 0.3 < 0.9 in binary
+        ({}, []),
     ],
 )
-def test_bad_observations_are_refused_by_name(read, change, words):
-    cells = {cell: value for cell, value in {**GOOD, **change}.items() if value is not None}
-    with pytest.raises(StudyError, match=words) as caught:
-        read(cells, NETWORKS, FOLDS)
-    assert "\n" not in str(caught.value)
-    assert isinstance(caught.value, ValueError)
+def test_smallest_set_holds_nine_tenths(shares, expected):
+    assert smallest_set(shares) == expected
 
 
-def test_a_long_list_of_missing_runs_stays_one_line():
-    with pytest.raises(StudyError, match=r"for 40 of 40 runs: .* and 28 more"):
-        accuracies({}, [f"n{i}" for i in range(20)], FOLDS)
+# Over many studies
+
+
+def test_300_null_studies_make_few_false_statements():
+    networks = grid()
+    contrasts, wrong = planned_contrasts(networks), np.zeros(3)
+    for seed in range(300):
+        fit = block_fit(cells(np.full(15, 0.99), seed=seed))
+        table = stand(fit, networks, CHOICES)
+        wrong += [
+            estimate(fit, networks, contrasts, 0.002, 0.95).direction.any(),
+            np.ptp(fit.means) > fit.pair_half_width(0.95),
+            table.best_high[0] == 0,  # network 0 is shown not to be the best
+        ]
+    assert (wrong >= 3).all()
+    assert (wrong <= 27).all()  # 5 % of 300 is 15
+
+
+def test_300_studies_at_the_margin_are_rarely_shown_on_either_side():
+    networks = grid()
+    truth = np.r_[0.988, 0.9880001, np.full(12, 0.987), 0.99]  # 0 at the margin or a hair beyond, 1 within
+    good = worse = low = high = 0
+    for seed in range(300):
+        table = stand(block_fit(cells(truth, seed=seed)), networks, CHOICES)
+        good += table.tier[0] == "good"
+        worse += table.tier[1] == "worse"
+        low += (table.best_low <= truth - 0.99)[:14].all()
+        high += (truth - 0.99 <= table.loss_least)[:14].all()
+    assert good <= 12
+    assert worse <= 12
+    assert 273 <= low < 300  # 95 % of 300 is 285
+    assert 273 <= high < 300
+
+
+def test_own_intervals_hold_the_truth():
+    held = sum(
+        abs(fit.means[0] - 0.99) <= fit.own_half_width(0.95)
+        for fit in (block_fit(cells(np.full(15, 0.99), seed=seed)) for seed in range(400))
+    )
+    assert 368 <= held <= 398
+
+
+# A whole study
+
+
+def study(means=None, folds=6, networks=None, change=None):
+    networks = networks or grid()
+    means = np.linspace(0.984, 0.9905, 15) if means is None else means
+    runs = table_of_runs(networks, cells(means, folds))
+    for (name, fold), correct in (change or {}).items():
+        runs.loc[(runs.network == name) & (runs.fold == fold), "validation_correct"] = correct
+    return analyse(runs, networks, CHOICES)
+
+
+def test_facts_and_tables_agree():
+    found = study()
+    table, facts = found.networks, found.facts
+    assert facts["chosen"] == table.network[table.chosen].item()
+    assert facts["most_accurate"] == table.network[table.accuracy.idxmax()]
+    for key, tier in (("good", "good"), ("open_tier", "open"), ("worse", "worse")):
+        assert facts[key] == table.network[table.tier == tier].tolist()
+    assert set(facts["in_set"]) - {NONE} == set(table.network[table.named])
+    assert facts["set_share"] == pytest.approx(table.share[table.named].sum())
+    assert facts["set_share"] >= 0.9
+    assert facts["half_width"] == pytest.approx(float((table.difference - table.best_low)[0]))
+    assert (facts["networks"], facts["runs"], facts["folds"], facts["seeds"]) == (15, 90, [*range(6)], [0])
+    assert facts["definite"] == definite(found.statements)
+
+
+def test_test_accuracy_is_wilson_over_the_shared_images():
+    row = named(study().networks, "conv1_linear1-medium", "network")
+    right, images = 6 * 1_641, 6 * 1_667
+    assert row.test_accuracy == right / images
+    assert [row.test_low, row.test_high] == pytest.approx(proportion_confint(right, images, 0.05, "wilson"))
+
+
+def test_overlap_makes_what_hangs_on_the_width_open():
+    networks = grid(kernels={"small": 3, "large": 7})
+    y = cells(np.full(10, 0.985), noise=0.0009)
+    large = np.array([[n.kernel == "large"] for n in networks])
+    base = analyse(table_of_runs(networks, y), networks, CHOICES).effects.iloc[0]
+    half = base.upper - base.estimate
+    for times, expected in ((1.3, True), (1.7, False)):  # the correction widens by sqrt(1 + 6/5) = 1.48
+        moved = y + large * (0.002 + times * half - base.estimate)
+        found = analyse(table_of_runs(networks, moved), networks, CHOICES)
+        assert found.effects.verdict[0] == "more"
+        assert found.effects.overlap_open[0] == expected
+        assert ("kernel large-small" in found.facts["sensitive"]) == expected
+    assert set(found.facts["sensitive"]) <= set(found.facts["definite"])
+
+
+def test_contradictions_and_definite_statements():
+    one = {"a": ("more", 1), "b": ("at_most", 0), "c": ("open", 1), "tier x": ("good", 0), "z": ("more", 1)}
+    assert definite(one) == ["a", "b", "tier x", "z"]
+    assert contradictions(one, one) == []
+    same = {"a": ("open", 0), "b": ("open", 1), "c": ("more", 1), "tier x": ("open", 0)}
+    assert contradictions(one, same) == contradictions(same, one) == []
+    other = {"a": ("more", -1), "b": ("more", 1), "c": ("open", -1), "tier x": ("worse", 0)}
+    assert contradictions(one, other) == contradictions(other, one) == ["a", "b", "c", "tier x"]
+
+
+def test_a_collapsed_run_is_named_and_its_network_left_out():
+    bad = "conv3_linear2-large"
+    found, whole = study(change={(bad, 2): 1_135, (bad, 4): 980}), study()
+    assert found.facts["collapsed"] == [
+        {"network": bad, "seed": 0, "fold": 2}, {"network": bad, "seed": 0, "fold": 4},
+    ]  # fmt: skip
+    row = named(found.networks, bad, "network")
+    assert (row.collapsed, row.runs, row.tier, row.share) == (2, 6, "open", 0)
+    assert not row.chosen | row.named | row.meets_target
+    assert row.accuracy > 0.98
+    assert math.isnan(row.accuracy_low)
+    assert named(whole.networks, bad, "network").accuracy == pytest.approx(row.accuracy, abs=0.001)
+    assert found.facts["df"] == 65
+    assert bad in found.facts["open_tier"]
+    assert named(found.effects, "kernel large-medium").layouts == 4
+    assert len(found.facts["interaction"]["by_layout"]) == 4
+    assert found.networks.meets_target.dtype == found.networks.chosen.dtype == bool
+    lost = study(change={(bad, fold): 1_135 for fold in range(6)})
+    assert math.isnan(named(lost.networks, bad, "network").accuracy)
+    with pytest.raises(UserError, match="every network has a collapsed run"):
+        study(change={(n.name, 0): 1_000 for n in grid()})
+
+
+def test_one_fold_gives_means_and_leaves_everything_open():
+    found = study(folds=1)
+    assert found.networks.accuracy.between(0.98, 1).all()
+    assert found.networks[["accuracy_low", "best_low", "best_high", "loss_least"]].isna().all(axis=None)
+    assert found.effects.estimate.notna().all()
+    assert found.effects[["lower", "upper"]].isna().all(axis=None)
+    assert (found.facts["definite"], found.facts["in_set"], found.facts["good"]) == ([], [], [])
+    none = ["chosen", "half_width", "error_sd", "interaction", "set_share"]
+    assert [found.facts[key] for key in none] == [None] * 5
+
+
+def test_one_network_is_the_best_of_itself():
+    found = study([0.985], networks=grid()[:1])
+    assert found.effects.empty
+    assert found.facts["chosen"] == found.facts["most_accurate"] == "conv1_linear1-small"
+    assert found.facts["in_set"] == ["conv1_linear1-small"]
+    assert study([0.979], networks=grid()[:1]).facts["chosen"] is None
+
+
+def test_two_networks_on_two_folds():
+    found = study([0.97, 0.985], folds=2, networks=grid()[:2])
+    assert found.facts["df"] == 1
+    effect = found.effects.iloc[0]
+    fit = block_fit(cells([0.97, 0.985], 2).round(4))
+    assert effect.upper - effect.estimate == pytest.approx(12.706 * fit.error * math.sqrt(2), rel=1e-3)
+
+
+def test_zero_error_variance_is_refused():
+    copies = np.add.outer([0.97, 0.98, 0.99], [0.0, 0.001, 0.0023])
+    with pytest.raises(UserError, match=r"zero error variance: 3 .*3 folds.*train\.folds"):
+        analyse(table_of_runs(grid()[:3], copies), grid()[:3], CHOICES)
+
+
+def test_an_incomplete_table_is_a_mistake_of_ours():
+    with pytest.raises(AssertionError, match="complete"):
+        analyse(table_of_runs(grid(), cells(np.full(15, 0.98)))[1:], grid(), CHOICES)
+
+
+def test_effects_on_time_are_log_ratios():
+    networks = grid()
+    truth = np.log([10 * 1.8 ** (n.kernel == "large") * 2 ** (n.conv_layers - 1) for n in networks])
+    seconds = np.exp(cells(truth, noise=0.02))
+    times = pd.DataFrame(
+        [
+            {"network": n.name, "seed": 0, "fold": fold, "training_seconds": seconds[i, fold]}
+            for (i, n), fold in product(enumerate(networks), range(6))
+        ]
+    ).sample(frac=1, random_state=0)
+    table = effects_on_time(times, networks, 0.95)
+    for name, ratio in (("kernel large-medium", 1.8), ("conv 3-2", 2), ("linear 2-1", 1)):
+        row = named(table, name)
+        assert row.lower < math.log(ratio) < row.upper
+        assert row.upper - row.lower < 0.1
+
+
+# The room
+
+
+def test_statistics_import_no_torch_and_touch_no_files():
+    modules = [f"mnist_cnn.statistics.{path.stem}" for path in ROOM.glob("*.py")]
+    code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOM.parents[1])}).returncode == 0
+    )
+    for path in ROOM.glob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text()))
+        words = {getattr(node, "id", getattr(node, "attr", getattr(node, "module", ""))) for node in tree}
+        touched = {
+            w for w in words if w and (w in {"open", "Path", "os", "pathlib"} or re.match("read_|to_csv", w))
+        }
+        assert not touched, path

@@ -1,31 +1,39 @@
-"""A training run: it learns, repeats itself to the bit, and stops when the loss is no number."""
+"""A training run: it learns, it is plain PyTorch, and it stops when the loss is no number."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from mnist_cnn.choices.network import Network
-from mnist_cnn.choices.params import Params, Train
-from mnist_cnn.training.records import DivergedError, FinishedRun
-from mnist_cnn.training.run import _batches, loss_and_accuracy, random_stream, train_run
-from tests.digits import make_training_set
+from mnist_cnn.grid import Network
+from mnist_cnn.network import build_network
+from mnist_cnn.params import Params, Train
+from mnist_cnn.training import (
+    DivergedError,
+    FinishedRun,
+    Learner,
+    _batches,
+    loss_and_hits,
+    random_stream,
+    train_run,
+)
+from tests.digits import make_training_set, small
 
 NETWORK = Network("conv1_linear2", "small", 3, (8,), (16,))
 DATA = make_training_set()
 
 
 @pytest.fixture(scope="module")
-def section(params: Params) -> Train:
-    return params.train.model_copy(
-        update={"epochs": 3.0, "batch_size": 16, "learning_rate": 0.01, "curve_images": 50}
-    )
+def train(params: Params) -> Train:
+    return small(params)
 
 
 @pytest.fixture(scope="module")
-def finished(section: Train) -> FinishedRun:
-    return train_run(NETWORK, 1, section, DATA, lambda _: None)
+def finished(train: Train) -> FinishedRun:
+    return train_run(NETWORK, 0, 1, train, DATA, lambda _: None)
 
 
 def test_network_learns(finished: FinishedRun) -> None:
@@ -33,70 +41,96 @@ def test_network_learns(finished: FinishedRun) -> None:
     assert finished.curve[-1].train_loss < finished.curve[0].train_loss
 
 
-def test_curve_covers_the_run(finished: FinishedRun, section: Train) -> None:
+def test_curve_covers_the_run(finished: FinishedRun, train: Train) -> None:
     epochs = [point.epoch for point in finished.curve]
-    assert len(epochs) == section.curve_points
+    assert len(epochs) == train.curve_points
     assert epochs == sorted(epochs)
     assert epochs[-1] == pytest.approx(3, abs=16 / 400)
-    assert {point.fold for point in finished.curve} == {1}
+    assert finished.training_seconds > finished.validation_seconds > 0
 
 
-def test_cost_is_measured(finished: FinishedRun) -> None:
-    assert finished.cost.training_seconds > 0
-    assert finished.cost.validation_seconds > 0
-    assert finished.cost.images_per_second == pytest.approx(1200 / finished.cost.training_seconds)
-    assert finished.cost.peak_memory_bytes > 50e6
-    assert finished.size.parameters == sum(array.size for array in finished.weights.values())
+def plain_network(network: Network) -> nn.Sequential:
+    """Writes the network as a newcomer would: convolution, ReLU, pooling, nn.Flatten."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((1, *network.conv_channels)):
+        layers += [
+            nn.Conv2d(inputs, outputs, network.kernel_size, padding="same"),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+    layers.append(nn.Flatten())
+    for inputs, outputs in pairwise(network.linear_widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
 
 
-def test_run_repeats_to_the_bit(finished: FinishedRun, section: Train) -> None:
-    torch.manual_seed(1)
-    again = train_run(NETWORK, 1, section, DATA, lambda _: None)
-    assert again.curve == finished.curve
-    for name, array in finished.weights.items():
-        assert (again.weights[name] == array).all()
+def copy_weights(ours: nn.Sequential, plain: nn.Sequential) -> None:
+    """Gives the plain network the weights of ours, whose features come in another order."""
+    convs, linears = ([one for one in ours if isinstance(one, kind)] for kind in (nn.Conv2d, nn.Linear))
+    layers = [one for one in plain if isinstance(one, nn.Conv2d | nn.Linear)]
+    for layer, source in zip(layers, convs + linears, strict=True):
+        weight = source.weight.data
+        if source is linears[0]:
+            channels = convs[-1].out_channels
+            weight = weight.unflatten(1, (-1, channels)).transpose(1, 2).flatten(1)
+        layer.weight.data.copy_(weight)
+        layer.bias.data.copy_(source.bias.data) if source.bias is not None else layer.bias.data.zero_()
 
 
-def test_bfloat16_learns_and_repeats_itself(finished: FinishedRun, section: Train) -> None:
-    brief = section.model_copy(update={"precision": "bfloat16"})
-    run, again = (train_run(NETWORK, 1, brief, DATA, lambda _: None) for _ in range(2))
-    assert run.curve[-1].validation_accuracy > 0.95
-    assert run.curve == again.curve
-    assert run.curve != finished.curve
-    assert {array.dtype for array in run.weights.values()} == {np.dtype(np.float32)}
+@pytest.mark.parametrize("channels", [(8,), (8, 8, 16)], ids=str)
+def test_learner_is_the_plain_loop(train: Train, channels: tuple[int, ...]) -> None:
+    network = Network("a", "b", 5, channels, (16,))
+    steps, images = 12, torch.randn(12, 16, 1, 28, 28, generator=random_stream(0, "images", 0))
+    labels = torch.arange(12 * 16).view(12, 16) % 10
+    ours, plain = Learner(network, train, steps, random_stream(0, "weights", 0)), plain_network(network)
+    copy_weights(ours.model, plain)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=train.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, train.learning_rate, total_steps=steps, pct_start=train.warmup
+    )
+    for inputs, targets in zip(images, labels, strict=True):
+        logits = plain(inputs)
+        loss = nn.functional.cross_entropy(logits, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        expected = loss.item(), int((logits.argmax(1) == targets).sum())
+        assert ours.learn(inputs, targets) == pytest.approx(expected, rel=2e-3)
+    torch.testing.assert_close(ours.model(images[0]), plain(images[0]), rtol=1e-2, atol=1e-2)
 
 
-def test_seed_and_fold_matter(section: Train) -> None:
-    short = section.model_copy(update={"epochs": 0.2})
-    runs = [
-        train_run(NETWORK, fold, short.model_copy(update={"seed": seed}), DATA, lambda _: None)
-        for fold, seed in ((0, 0), (1, 0), (1, 1))
-    ]
-    weights = [run.weights["0.weight"].tobytes() for run in runs]
-    assert len(set(weights)) == 3
+def test_seed_and_fold_matter_and_the_network_does_not(train: Train) -> None:
+    short = train.model_copy(update={"epochs": 1.0})
+    runs = [train_run(NETWORK, *cell, short, DATA, lambda _: None) for cell in ((0, 0), (0, 1), (1, 0))]
+    assert len({run.weights["0.weight"].tobytes() for run in runs}) == 3
+    wider = replace(NETWORK, hidden_units=(32,))
+    starts = [build_network(one, random_stream(0, "weights", 0))[0].weight for one in (NETWORK, wider)]
+    assert torch.equal(*starts)
 
 
-def test_validation_images_are_not_trained_on(section: Train, finished: FinishedRun) -> None:
+def test_validation_images_are_not_trained_on(train: Train, finished: FinishedRun) -> None:
     """Other validation labels: the same weights."""
     labels = DATA.images.labels.copy()
     labels[DATA.inside(1)] = 0
     poisoned = replace(DATA, images=replace(DATA.images, labels=labels))
-    run = train_run(NETWORK, 1, section, poisoned, lambda _: None)
+    run = train_run(NETWORK, 0, 1, train, poisoned, lambda _: None)
     assert (run.weights["0.weight"] == finished.weights["0.weight"]).all()
     assert run.curve[-1].validation_accuracy < 0.3
 
 
-def test_progress_is_told(section: Train) -> None:
+def test_progress_is_told(train: Train) -> None:
     told: list[float] = []
-    train_run(NETWORK, 0, section.model_copy(update={"epochs": 0.5}), DATA, told.append)
+    train_run(NETWORK, 0, 0, train.model_copy(update={"epochs": 0.5}), DATA, told.append)
     assert told == sorted(told)
     assert told[-1] == 1
 
 
-def test_diverged_run_is_named(section: Train) -> None:
+def test_diverged_run_is_named(train: Train) -> None:
     data = replace(DATA, std=0.0)  # inputs are not finite, so neither is the loss
-    with pytest.raises(DivergedError, match=r"conv1_linear2-small: the loss of fold 2 is nan at epoch 0\.04"):
-        train_run(NETWORK, 2, section, data, lambda _: None)
+    line = r"^conv1_linear2-small: the loss of seed 3, fold 2 is nan after 1 of 75 steps: try a train\."
+    with pytest.raises(DivergedError, match=line):
+        train_run(NETWORK, 3, 2, train, data, lambda _: None)
 
 
 def test_batches_hold_every_image_once_an_epoch() -> None:
@@ -108,15 +142,12 @@ def test_batches_hold_every_image_once_an_epoch() -> None:
 
 
 def test_streams_differ_by_purpose() -> None:
-    draws = {
-        torch.rand(1, generator=random_stream(*key)).item()
-        for key in ((0, "weights", 0), (0, "batches", 0), (1, "weights", 0), (0, "weights", 1))
-    }
-    assert len(draws) == 4
+    keys = ((0, "weights", 0), (0, "batches", 0), (1, "weights", 0), (0, "weights", 1))
+    assert len({torch.rand(1, generator=random_stream(*key)).item() for key in keys}) == 4
 
 
-def test_loss_and_accuracy_by_hand() -> None:
+def test_loss_and_hits_by_hand() -> None:
     logits = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]])
-    loss, accuracy = loss_and_accuracy(logits, torch.tensor([0, 0]))
+    loss, hits = loss_and_hits(logits, torch.tensor([0, 0]))
     assert loss == pytest.approx((np.log(2) + np.log(4)) / 2)
-    assert accuracy == 0.5
+    assert hits == 1

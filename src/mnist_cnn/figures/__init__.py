@@ -1,1 +1,1 @@
-"""The figures of the report: what is drawn from the tables of a study."""
+"""The figures of the report: a module a figure, each with `draw`, which takes tables and knows no paths."""

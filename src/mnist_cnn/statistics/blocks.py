@@ -1,211 +1,121 @@
-"""The randomised complete block design: `y = network + fold + error`.
+"""The randomised complete block design, `cell = network + fold + error`, and its critical values.
 
-Arrays `y` have shape (networks, folds) and hold accuracies (fractions) or the logarithm of CPU seconds. Run
-f of every network is validated on the same images, so the fold is a block: networks are compared within
-folds, and what makes a fold easy for all of them cancels. Differences have one pooled error, on
-(networks - 1)(folds - 1) degrees of freedom. Pairs and comparisons with the best stand in `comparisons`,
-the table of variation in `anova`.
+A cell (network, fold) is the mean over the seeds. Run f of every network is validated on the same images, so
+the fold is a block: what makes it easy for all networks cancels in their differences. The error between cells
+holds the noise of seeds and folds, whatever the share of each.
+
+What decides is summed by `math.fsum` or element by element, and critical values are rounded: the last bit of
+a logarithm depends on the processor.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from mnist_cnn.command import UserError
-
 FloatArray = NDArray[np.float64]
-ROUNDING = 1e-12  # relative size below which residuals are floating-point noise
-
-
-class StudyError(UserError, ValueError):
-    """Results that allow no honest comparison; one line says what, which and what to do."""
+DECIMALS = 12  # of an accuracy, beyond which there is rounding alone
 
 
 @dataclass(frozen=True, eq=False)
 class BlockFit:
-    """The block model, fitted.
+    """The block model, fitted; in the unit of the cells.
 
     Attributes:
-        means: Mean of each network over the folds, shape (networks,), in the unit of `y`.
-        sum_squares: Residual sum of squares.
-        df: Degrees of freedom of the residuals; 0 for one network, which has nothing to differ from.
+        means: Mean of each network over the folds, shape (networks,).
+        mse: Error variance of one cell; NaN with one fold, which leaves no error to judge by.
+        df: Degrees of freedom of `mse`.
+        level_variance: Variance of a network's cells over folds, the folds' luck included; pooled.
         folds: Number of folds.
-        variance_factor: Variance of a network's mean, as far as it enters differences, per error variance:
-            1/folds, or `overlap_factor`.
+        factor: Variance of a mean per error variance. 1/folds speaks of networks trained on these images;
+            1/folds + validation/training images, of networks trained on other images drawn like them, whose
+            training sets do not overlap (Nadeau & Bengio 2003, the corrected resampled t-test).
     """
 
     means: FloatArray
-    sum_squares: float
+    mse: float
     df: int
+    level_variance: float
     folds: int
-    variance_factor: float
+    factor: float
 
     @property
-    def mse(self) -> float:
-        """Error variance of a single run, in the unit of `y` squared."""
-        if self.df == 0:
-            raise StudyError("one network has nothing to differ from: add a model or a kernel to params.yaml")
-        return self.sum_squares / self.df
-
-    @property
-    def mean_error(self) -> float:
+    def error(self) -> float:
         """Standard error of one mean within a difference; times the norm of its weights, a contrast's."""
-        return math.sqrt(self.mse * self.variance_factor)
+        return math.sqrt(self.mse * self.factor)
+
+    def own_half_width(self, confidence: float) -> float:
+        """Half-width of a network's own t interval: how far its mean lies from the truth, folds included.
+
+        One interval each, not simultaneous, and not for comparing networks. The variance is pooled; folds - 1
+        degrees of freedom are cautious, because networks share the folds.
+        """
+        return t_critical(1, self.folds - 1, confidence) * math.sqrt(self.level_variance * self.factor)
+
+    def best_half_width(self, confidence: float) -> float:
+        """W, half-width of the distances of all networks from the best: Dunnett's one-sided value."""
+        return best_critical(len(self.means), self.df, confidence) * math.sqrt(2) * self.error
+
+    def pair_half_width(self, confidence: float) -> float:
+        """Half-width of the differences of all pairs of networks together (Tukey)."""
+        return pair_critical(len(self.means), self.df, confidence) * math.sqrt(2) * self.error
 
 
-def block_fit(y: FloatArray) -> BlockFit:
-    """Fits network + fold + error by least squares (randomised complete blocks, balanced).
+def block_fit(cells: FloatArray) -> BlockFit:
+    """Fits network + fold + error by least squares (balanced, so by means).
 
-    Args:
-        y: One value per network and fold, shape (networks, folds), finite.
-
-    Returns:
-        Means, and the error that is left when network and fold are taken out.
-
-    Raises:
-        StudyError: There is only one fold, or the folds differ by nothing but their level.
-    """
-    assert np.isfinite(y).all(), "complete and finite: see observations"
-    networks, folds = y.shape
-    _need_two_folds(folds)
-    means = y.mean(axis=1)
-    residuals = y - means[:, None] - y.mean(axis=0) + y.mean()
-    if networks > 1 and np.abs(residuals).max() <= ROUNDING * np.abs(y).max():
-        raise StudyError(
-            f"zero error variance: {networks} networks differ by the same amounts in each of {folds} folds,"
-            " so no interval can be trusted: check that the runs are no copies, or add to train.folds"
-        )
-    df = (networks - 1) * (folds - 1)
-    return BlockFit(means, float(np.square(residuals).sum()) if df else 0.0, df, folds, 1 / folds)
-
-
-def _need_two_folds(folds: int) -> None:
-    """Refuses a study with no error to judge differences by."""
-    if folds < 2:
-        raise StudyError("one fold leaves no error to judge by: name two or more in train.folds")
-
-
-def overlap_factor(folds: int, validation_images: int, training_images: int) -> float:
-    """Variance of a mean over folds per error variance, for training sets that overlap.
-
-    1/folds speaks of networks trained on these images; 1/folds + validation/training, of networks trained
-    on other images drawn like them. Put it in with `dataclasses.replace(fit, variance_factor=...)`.
-
-    Source: Nadeau & Bengio 2003, the corrected resampled t-test.
-    """
-    return 1 / folds + validation_images / training_images
-
-
-def bonferroni_critical(count: int, df: int, confidence: float) -> float:
-    """Critical t of `count` two-sided intervals that hold together with `confidence` (Bonferroni)."""
-    return float(stats.t.isf((1 - confidence) / (2 * count), df))
-
-
-def contrast_intervals(
-    fit: BlockFit, weights: FloatArray, confidence: float
-) -> tuple[FloatArray, FloatArray]:
-    """Estimates a family of contrasts with simultaneous intervals (Bonferroni over the family).
-
-    Null hypothesis of each: the weighted sum of the networks' true means is 0. Pairing: within folds.
-    Positive means that the networks with positive weights have the higher `y`.
+    A network alone has no fold effect to take out: its error is the whole spread of its folds.
 
     Args:
-        fit: The block model.
-        weights: One contrast a row, shape (contrasts, networks), each row with sum 0.
-        confidence: Probability that all intervals hold.
-
-    Returns:
-        Estimates and half-widths, each of shape (contrasts,), in the unit of `y`.
+        cells: One finite value a network and fold, shape (networks, folds): fractions, or log seconds.
     """
-    if not len(weights):
-        return np.zeros(0), np.zeros(0)
-    assert np.abs(weights.sum(axis=1)).max() < 1e-9, "or the folds do not cancel"
-    critical = bonferroni_critical(len(weights), fit.df, confidence)
-    return weights @ fit.means, critical * fit.mean_error * np.linalg.norm(weights, axis=1)
+    assert np.isfinite(cells).all(), "complete and finite"
+    networks, folds = cells.shape
+    means = np.array([math.fsum(row) / folds for row in cells])
+    own = cells - means[:, None]
+    luck = own.mean(axis=0) if networks > 1 else np.zeros(folds)
+    df = max(networks - 1, 1) * (folds - 1)
+    mse = math.fsum(np.square(own - luck).flat) / df if df else math.nan
+    level = math.fsum(np.square(own).flat) / (networks * (folds - 1)) if df else math.nan
+    return BlockFit(means, mse, df, level, folds, 1 / folds)
 
 
-def mean_intervals(y: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
-    """Gives each network's mean a t interval that includes the luck of the folds.
+@cache
+def t_critical(count: int, df: int, confidence: float) -> float:
+    """Critical t of `count` two-sided intervals that hold together (Bonferroni); NaN without an error."""
+    return round(float(stats.t.isf((1 - confidence) / (2 * count), df)), 9) if df and count else math.nan
 
-    One interval each, not simultaneous. The variance is the mean of the networks' variances over folds, on
-    folds - 1 degrees of freedom: conservative, because networks share the folds. It says how far a mean
-    lies from the truth, and must not be used to compare networks. For one network alone give its values as
-    one row.
 
-    Args:
-        y: Values, shape (networks, folds).
-        confidence: Of each interval, two-sided.
+@cache
+def pair_critical(networks: int, df: int, confidence: float) -> float:
+    """Critical value of all pairs of networks (Tukey), in standard errors of a difference."""
+    if df == 0 or networks == 1:
+        return math.nan
+    return round(float(stats.studentized_range.ppf(confidence, networks, df)) / math.sqrt(2), 6)
 
-    Returns:
-        Lower and upper bounds, each of shape (networks,).
+
+@cache
+def best_critical(networks: int, df: int, confidence: float) -> float:
+    """Critical value of the comparisons with the best, in standard errors of a difference.
+
+    Solves E[Φ(z + sqrt(2) d s)^(networks - 1)] = confidence for d, over standard normal z and
+    s = sqrt(chi²(df)/df), by Gauss-Legendre quadrature: Dunnett's (1955) one-sided value for networks - 1
+    treatments and a control, 2.15 for 3 networks and 10 degrees of freedom. 0 for a network alone.
     """
-    half = float(stats.t.isf((1 - confidence) / 2, y.shape[1] - 1)) * _level_error(y)
-    return y.mean(axis=1) - half, y.mean(axis=1) + half
-
-
-def goal_bounds(y: FloatArray, confidence: float) -> FloatArray:
-    """Gives each network's lower one-sided bound, to be held against a goal (higher is better).
-
-    Null hypothesis: the network's true mean lies below the goal; a bound at or above the goal rejects it.
-    One test a network. Variance as in `mean_intervals`.
-
-    Returns:
-        Lower bounds, shape (networks,).
-    """
-    means: FloatArray = y.mean(axis=1)
-    return means - float(stats.t.isf(1 - confidence, y.shape[1] - 1)) * _level_error(y)
-
-
-def _level_error(y: FloatArray) -> float:
-    """Standard error of a mean's level: within-network variance, fold effect included."""
-    _need_two_folds(y.shape[1])
-    return math.sqrt(float(y.var(axis=1, ddof=1).mean()) / y.shape[1])
-
-
-def scale_nodes(df: int) -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights to average over s = sqrt(chi²(df)/df), the estimated over the true error."""
-    low, high = float(stats.chi.ppf(1e-14, df)), float(stats.chi.isf(1e-14, df))
+    if df == 0 or networks == 1:
+        return 0.0 if df else math.nan
     x, weights = np.polynomial.legendre.leggauss(200)
+    z, z_weights = 9 * x, 9 * weights * stats.norm.pdf(9 * x)
+    low, high = float(stats.chi.ppf(1e-14, df)), float(stats.chi.isf(1e-14, df))
     chi = low + (high - low) * (x + 1) / 2
-    return chi / math.sqrt(df), weights * (high - low) / 2 * stats.chi.pdf(chi, df)
+    s, s_weights = chi / math.sqrt(df), weights * (high - low) / 2 * stats.chi.pdf(chi, df)
 
+    def excess(d: float) -> float:
+        inner = np.exp((networks - 1) * special.log_ndtr(z + math.sqrt(2) * d * s[:, None]))
+        return float(s_weights @ inner @ z_weights) - confidence
 
-def detectable_difference(fit: BlockFit, weight_norm: float, critical: float, power: float = 0.8) -> float:
-    """The smallest true effect that this study would have shown with probability `power`.
-
-    Solves P(estimate - critical * standard error > 0) = power, the noncentral t distribution.
-
-    Args:
-        fit: The block model.
-        weight_norm: Euclidean norm of the contrast's weights; sqrt(2) for two networks.
-        critical: The critical value of the family, as a multiple of the standard error.
-        power: Chance of showing it.
-
-    Returns:
-        The true effect, in the unit of `y`.
-    """
-    s, weights = scale_nodes(fit.df)
-
-    def excess(shift: float) -> float:
-        return float(weights @ special.ndtr(shift - critical * s)) - power
-
-    return float(optimize.brentq(excess, 0, critical * s[-1] + 10)) * weight_norm * fit.mean_error
-
-
-def folds_needed(folds: int, half_width: float, room: float) -> int:
-    """About how many folds would shrink a half-width below the room that an estimate leaves.
-
-    N = folds * (half_width / room)², the estimate and the error variance taken as they are now.
-
-    Args:
-        folds: Folds of this study.
-        half_width: Half-width of the interval now, in the unit of `room`.
-        room: Distance from the estimate to the bound that the interval has to stay clear of, above 0.
-
-    Returns:
-        The smallest whole number of folds above N.
-    """
-    return math.floor(folds * (half_width / room) ** 2) + 1
+    bonferroni = float(stats.t.isf((1 - confidence) / (networks - 1), df))  # never smaller than d
+    return round(float(optimize.brentq(excess, -1, bonferroni + 1, xtol=1e-12)), 9)

@@ -1,140 +1,137 @@
-"""Which network to take: a rule fixed before the runs, and what other margins would buy.
+"""Which networks are good enough, which one to take, and what a repeat of the study would take."""
 
-A network qualifies if its accuracy is assured to reach the target and it is *shown* to lie within the
-margin of the best: "not significantly worse" would reward studies with few folds. The cheapest that
-qualifies is taken.
-"""
-
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
-from mnist_cnn.statistics.blocks import folds_needed
-from mnist_cnn.statistics.ranking import TIED, Goal, Standing
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-SAME_TIME = 1.05  # a network that takes up to 5 % longer is not dearer: machines differ by more
-MARGINS = (0.001, 0.002, 0.003, 0.005)  # of the price list, fractions
+from mnist_cnn.grid import Network
+from mnist_cnn.params import Compare
+from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, FloatArray
+from mnist_cnn.statistics.effects import unlike
 
-
-class Reason(StrEnum):
-    """Why a network is recommended."""
-
-    CHEAPEST = "the cheapest of those that qualify"
-    ONLY_ONE = "the most accurate, and the only one that qualifies"
-    NONE_SHOWN = "the most accurate, but none is shown within the margin"
-    GOAL_MISSED = "the most accurate, but none is assured to reach the target"
+BoolArray = NDArray[np.bool_]
+REPEATS = 2_000
+CONTENT = 0.9  # share of the predicted choices that the set holds
+NONE = "none"  # what is chosen where no network is shown good enough
 
 
-@dataclass(frozen=True)
-class Offer:
-    """What a margin buys.
+def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.DataFrame:
+    """Says where each network stands against the best one, the target and the choice (higher is better).
 
-    Attributes:
-        margin: Accepted loss of accuracy against the best, a fraction.
-        standing: The cheapest network that qualifies; None if none does.
-        candidate: The cheapest network that would be preferred to `standing`, and whose mean lies within the
-            margin although it is not shown to lie there; None if there is none.
-        folds_needed: About how many folds it would take to show it of the candidate; None without one.
-    """
+    Null hypothesis behind tier `good`: the network lies at least the margin below the best, or below the
+    target. Behind `worse`: it lies at most the margin below the best. Pairing: within folds. Lower ends
+    against the best hold together with `confidence`, and so do upper ends; own intervals hold one by one.
 
-    margin: float
-    standing: Standing | None
-    candidate: Standing | None
-    folds_needed: int | None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The recommended network, why, and what its margin buys."""
-
-    standing: Standing
-    reason: Reason
-    offer: Offer
-
-
-def cheapest(standings: Sequence[Standing]) -> Standing:
-    """Takes the network with the smallest median training time.
-
-    Among those within 5 % of it: fewer parameters, then a smaller kernel, then fewer layers.
+    Sources: Hsu 1984, constrained multiple comparisons with the best (`best_low`, `best_high`); Edwards & Hsu
+    1983 (`loss_least`: own mean - the least mean of those that may be the best + W).
 
     Args:
-        standings: At least one.
-    """
-    limit = SAME_TIME * min(standing.seconds for standing in standings)
-    return min((standing for standing in standings if standing.seconds <= limit), key=_cost)
-
-
-def _cost(standing: Standing) -> tuple[int, int, int, float, str]:
-    """Orders networks that take the same time; the name makes the order complete."""
-    network = standing.network
-    layers = network.conv_layers + network.linear_layers
-    return standing.parameters, network.kernel_size, layers, standing.seconds, network.name
-
-
-def offer(standings: Sequence[Standing], margin: float, folds: int) -> Offer:
-    """Finds what a margin buys, and what it would buy with more folds.
-
-    Args:
-        standings: Of all networks.
-        margin: Accepted loss of accuracy against the best, a fraction.
-        folds: Folds of the study.
+        fit: The block model of accuracies, fractions.
+        networks: In the order of the fit.
+        choices: Target, margin and confidence.
 
     Returns:
-        The cheapest network that qualifies, and the next candidate.
+        One row a network: network, accuracy_low, accuracy_high (its own interval), difference (to the highest
+        other mean), best_low, best_high (of true mean minus best other true mean), loss_least (upper end of
+        true mean minus best true mean), tier, meets_target, chosen, comparison_half_width (bars
+        that do not overlap belong to networks that differ). NaN, open and False with one fold.
     """
-    qualified = _qualified(standings, margin)
-    bought = cheapest(qualified) if qualified else None
-    pool = [
-        s for s in standings if s.goal is Goal.ASSURED and s.best_lower <= -margin and _room(s, margin) > 0
-    ]
-    if bought is not None:
-        pool.append(bought)
-    candidate = cheapest(pool) if pool else None
-    if candidate is None or candidate is bought:
-        return Offer(margin, bought, None, None)
-    half_width = candidate.difference - candidate.best_lower  # not cut at 0: the bound lies below -margin
-    return Offer(margin, bought, candidate, folds_needed(folds, half_width, _room(candidate, margin)))
+    half, own = fit.best_half_width(choices.confidence), fit.own_half_width(choices.confidence)
+    difference = _to_best(fit.means)
+    may_be_best = difference + half >= 0
+    loss = fit.means - np.min(fit.means, where=may_be_best, initial=math.inf) + half
+    meets, good = _gates(fit, fit.means, choices)
+    worse = np.round(loss, DECIMALS) < -choices.margin
+    return pd.DataFrame(
+        {
+            "network": [network.name for network in networks],
+            "accuracy_low": fit.means - own,
+            "accuracy_high": fit.means + own,
+            "difference": difference,
+            "best_low": np.minimum(0, difference - half),
+            "best_high": np.maximum(0, difference + half),
+            "loss_least": loss,
+            "tier": np.select([good, worse], ["good", "worse"], "open"),
+            "meets_target": meets,
+            "chosen": np.arange(len(networks)) == _cheapest(good, networks),
+            "comparison_half_width": fit.pair_half_width(choices.confidence) / 2,
+        }
+    )
 
 
-def _room(standing: Standing, margin: float) -> float:
-    """What the mean leaves of the margin; exactly 0 where only rounding is left."""
-    return round(margin + standing.difference, TIED)
+def _to_best(means: FloatArray) -> FloatArray:
+    """Distance of each mean to the highest other one, shape (..., networks); 0 for a network alone."""
+    if means.shape[-1] == 1:
+        return np.zeros_like(means)
+    top = np.partition(means, -2)[..., -2:]
+    difference: FloatArray = means - np.where(means == top[..., 1:], top[..., :1], top[..., 1:])
+    return difference
 
 
-def _qualified(standings: Sequence[Standing], margin: float) -> list[Standing]:
-    """Networks that pass both gates: assured to reach the target, and shown within the margin of the best."""
-    return [s for s in standings if s.goal is Goal.ASSURED and s.best_lower > -margin]
+def _gates(
+    fit: BlockFit, means: FloatArray, choices: Compare, widths: FloatArray | float = 1.0
+) -> tuple[BoolArray, BoolArray]:
+    """Whether networks meet the target, and are shown good enough; for means of shape (..., networks)."""
+    half, own = fit.best_half_width(choices.confidence) * widths, fit.own_half_width(choices.confidence)
+    meets = np.round(means - own, DECIMALS) >= choices.target_accuracy
+    return meets, meets & (np.round(_to_best(means) - half, DECIMALS) > -choices.margin)
 
 
-def price_list(
-    standings: Sequence[Standing], folds: int, margins: Sequence[float] = MARGINS
-) -> tuple[Offer, ...]:
-    """Finds what each margin buys, for readers with another taste than the study's margin.
+def _cheapest(good: BoolArray, networks: Sequence[Network]) -> NDArray[np.intp]:
+    """Takes the network with the fewest multiply-accumulates of those shown good enough.
 
     Args:
-        standings: Of all networks.
-        folds: Folds of the study.
-        margins: Fractions.
+        good: Shape (..., networks).
+        networks: In that order; of equal work the one with fewer parameters, then the first.
 
     Returns:
-        One offer a margin, in their order.
+        Its index, shape (...); `len(networks)` where none is shown good enough.
     """
-    return tuple(offer(standings, margin, folds) for margin in margins)
+    cost = [(network.multiply_accumulates, network.parameters) for network in networks]
+    order = np.array([*sorted(range(len(networks)), key=cost.__getitem__), len(networks)])
+    none = np.ones((*good.shape[:-1], 1), dtype=bool)
+    chosen: NDArray[np.intp] = order[np.concatenate([good[..., order[:-1]], none], axis=-1).argmax(axis=-1)]
+    return chosen
 
 
-def choose(standings: Sequence[Standing], margin: float, folds: int) -> Choice:
-    """Recommends a network.
+def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dict[str, float]:
+    """Predicts what repeats of the study would choose.
 
-    Where none qualifies it is the one with the highest mean, and the reason says what could not be shown.
+    A repeat has its own noise on top of this study's, so its means are drawn with variance 2 · mse / folds
+    (with the plain bootstrap's 1 · mse / folds the shares are too sure), and its error variance is drawn too.
+    What a network gains by the interaction of layout and kernel is partly luck, which a repeat does not have:
+    it is shrunken by 1 - 1/F (empirical Bayes; Efron & Morris 1973). Seeded, and rounded before anything is
+    decided: every processor predicts the same.
 
     Args:
-        standings: Of all networks, as `rank` sorts them: the highest mean first.
-        margin: Largest loss against the best that does not matter, a fraction.
-        folds: Folds of the study.
+        fit: The block model of accuracies.
+        networks: In the order of the fit.
+        choices: Target, margin and confidence.
+
+    Returns:
+        Share of `REPEATS` repeats by name of what they choose, a network or `NONE`: the largest first, equal
+        ones in the order of networks. Empty with one fold, which has no noise to draw.
     """
-    bought = offer(standings, margin, folds)
-    if bought.standing is None:
-        reached = any(standing.goal is Goal.ASSURED for standing in standings)
-        return Choice(standings[0], Reason.NONE_SHOWN if reached else Reason.GOAL_MISSED, bought)
-    alone = len(_qualified(standings, margin)) == 1
-    return Choice(bought.standing, Reason.ONLY_ONE if alone else Reason.CHEAPEST, bought)
+    if fit.df == 0:
+        return {}
+    rng = np.random.default_rng(0)
+    draws = np.round(rng.standard_normal((REPEATS, len(networks))), 6)
+    widths = np.round(np.sqrt(rng.f(fit.df, fit.df, (REPEATS, 1))), 6).astype(np.float64)
+    rest, df = unlike(fit, networks)
+    luck = min(1, df * fit.mse / fit.folds / math.fsum(rest * rest)) if df and rest.any() else 0
+    means = fit.means - luck * rest + math.sqrt(2 * fit.mse / fit.folds) * draws
+    counts = np.bincount(
+        _cheapest(_gates(fit, means, choices, widths)[1], networks), minlength=len(networks) + 1
+    )
+    names = [*(network.name for network in networks), NONE]
+    order = np.argsort(-counts, kind="stable")
+    return {names[index]: int(counts[index]) / REPEATS for index in order if counts[index]}
+
+
+def smallest_set(shares: dict[str, float]) -> list[str]:
+    """Takes the fewest choices that hold `CONTENT` of the predicted ones, from the largest share on."""
+    held = np.round(np.cumsum(list(shares.values())), DECIMALS)
+    return list(shares)[: int(np.searchsorted(held, CONTENT)) + 1]

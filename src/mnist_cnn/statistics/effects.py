@@ -1,126 +1,205 @@
-"""What the contrasts of a grid do to accuracy and time: estimates, simultaneous intervals, verdicts."""
+"""What kernel and layers do: one thing varied at a time, over matched networks.
+
+Kernels are compared within each layout (`model`); numbers of layers between layouts of which one is the other
+with layers added at its end.
+"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 
-from mnist_cnn.statistics.anova import AnovaRow
-from mnist_cnn.statistics.blocks import BlockFit, contrast_intervals
-from mnist_cnn.statistics.contrasts import Contrast
+from mnist_cnn.grid import Network
+from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, FloatArray, t_critical
 
-
-class Verdict(StrEnum):
-    """What an interval says about an effect, held against ±margin."""
-
-    BEYOND_MARGIN = "beyond the margin"
-    SIZE_OPEN = "real, size open"
-    NEGLIGIBLE = "real but negligible"
-    SAME = "no practical difference"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Direction(StrEnum):
-    """The side of "no effect" that an interval lies on; NONE where it includes no effect."""
-
-    UP = "up"
-    DOWN = "down"
-    NONE = "none"
+FACTORS = ("kernel", "conv", "linear")
+MOST_EFFECTS = 8
+COLUMNS = (
+    *("effect", "factor", "high", "low", "high_value", "low_value", "layouts"),
+    *("estimate", "lower", "upper", "verdict", "direction"),
+)
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The verdict on an effect, with the direction that is shown for it."""
+class Contrast:
+    """A planned comparison, high minus low.
 
-    verdict: Verdict
-    direction: Direction
+    Attributes:
+        factor: What differs: kernel, conv or linear.
+        high: Value (kernel size in pixels, or number of layers) and name of the larger level.
+        low: The same of the smaller level.
+        pairs: Matched networks (high, low), of which it is the mean difference.
+    """
+
+    factor: str
+    high: tuple[int, str]
+    low: tuple[int, str]
+    pairs: tuple[tuple[Network, Network], ...]
 
 
-@dataclass(frozen=True)
-class Effect:
-    """A contrast's estimate and simultaneous interval, in the unit of `y`, or as ratios."""
+def planned_contrasts(networks: Sequence[Network]) -> list[Contrast]:
+    """Derives the family of contrasts from a grid, whatever it holds.
 
-    contrast: Contrast
-    estimate: float
-    lower: float
-    upper: float
+    Each level against the next smaller one, and the largest kernel against the smallest. Of more than eight
+    the factors take turns, the kernel's whole range first: the more questions, the wider every interval.
+
+    Args:
+        networks: Those that are compared, at most one of each model with each kernel.
+
+    Returns:
+        Of the kernel, of convolutional layers, of linear layers; empty where nothing can be compared.
+    """
+    families = [list(_contrasts(networks, factor)) for factor in FACTORS]
+    turns = [contrast for turn in zip_longest(*families) for contrast in turn if contrast][:MOST_EFFECTS]
+    return sorted(turns, key=lambda c: (FACTORS.index(c.factor), c in families[0][:1], c.low))
 
 
-def estimate_effects(fit: BlockFit, contrasts: Sequence[Contrast], confidence: float) -> tuple[Effect, ...]:
+def _contrasts(networks: Sequence[Network], factor: str) -> Iterator[Contrast]:
+    """Compares neighbouring levels; of the kernel, before these, the largest with the smallest."""
+    levels = sorted({_level(network, factor) for network in networks})
+    steps = [(high, low) for low, high in pairwise(levels)]
+    if factor == "kernel" and len(levels) > 2:
+        steps.insert(0, (levels[-1], levels[0]))
+    for high, low in steps:
+        larger = [network for network in networks if _level(network, factor) == high]
+        smaller = [network for network in networks if _level(network, factor) == low]
+        pairs = tuple((a, b) for a in larger for b in smaller if _matched(a, b, factor))
+        if pairs:
+            yield Contrast(factor, high, low, pairs)
+
+
+def _level(network: Network, factor: str) -> tuple[int, str]:
+    if factor == "kernel":
+        return network.kernel_size, network.kernel
+    layers = network.conv_layers if factor == "conv" else network.linear_layers
+    return layers, str(layers)
+
+
+def _matched(larger: Network, smaller: Network, factor: str) -> bool:
+    """Whether `larger` is `smaller` with another kernel, or with layers of one kind added at their end."""
+    if factor == "kernel":
+        return larger.model == smaller.model
+    layers = [(network.conv_channels, network.hidden_units) for network in (larger, smaller)]
+    (grown, same), (first, same_too) = layers if factor == "conv" else [pair[::-1] for pair in layers]
+    return grown[: len(first)] == first and same == same_too and larger.kernel == smaller.kernel
+
+
+def estimate(
+    fit: BlockFit,
+    networks: Sequence[Network],
+    contrasts: Sequence[Contrast],
+    margin: float,
+    confidence: float,
+) -> pd.DataFrame:
     """Estimates one family of contrasts; all intervals hold together with `confidence` (Bonferroni).
 
-    Null hypothesis of each: high and low have the same true mean. Pairing: within folds, and within matched
-    models and kernels. Positive: the high level has the higher `y`, which is better for accuracy and worse
-    for time. Give each response and each family (planned; simple) its own call.
+    Null hypothesis of each: high and low have the same true mean. Pairing: within folds, layouts and the
+    other factors. Positive: the high level has the higher value, which is better for accuracy, and worse for
+    time.
 
     Args:
-        fit: The block model of accuracy (fractions) or of log seconds.
-        contrasts: The whole family; its size sets the width of the intervals.
-        confidence: Probability that all intervals hold.
+        fit: The block model of accuracies (fractions) or of log seconds.
+        networks: In the order of the fit.
+        contrasts: The whole family: its size sets the width of the intervals.
+        margin: Smallest difference that matters, in the unit of the fit.
+        confidence: Of the family.
 
     Returns:
-        One effect a contrast, in their order.
+        One row a contrast: effect (its name), factor, high, low, high_value, low_value, layouts (how many
+        matched ones), estimate, lower, upper in the unit of the fit, verdict, direction.
     """
-    weights = np.array([contrast.weights for contrast in contrasts]).reshape(len(contrasts), len(fit.means))
-    estimates, halves = contrast_intervals(fit, weights, confidence)
-    return tuple(
-        Effect(contrast, float(estimate), float(estimate - half), float(estimate + half))
-        for contrast, estimate, half in zip(contrasts, estimates, halves, strict=True)
-    )
+    place = {network: index for index, network in enumerate(networks)}
+    critical = t_critical(len(contrasts), fit.df, confidence)
+    rows = []
+    for contrast in contrasts:
+        weights = np.zeros(len(networks))
+        for larger, smaller in contrast.pairs:
+            weights[place[larger]] += 1 / len(contrast.pairs)
+            weights[place[smaller]] -= 1 / len(contrast.pairs)
+        middle = math.fsum(weights * fit.means)
+        half = critical * fit.error * math.sqrt(math.fsum(weights * weights))
+        (high_value, high), (low_value, low) = contrast.high, contrast.low
+        layouts = len({(a.model, b.model) for a, b in contrast.pairs})
+        ends = (middle, middle - half, middle + half)
+        described = (
+            f"{contrast.factor} {high}-{low}",
+            contrast.factor,
+            high,
+            low,
+            high_value,
+            low_value,
+            layouts,
+        )
+        rows.append((*described, *ends, *verdict(*ends[1:], margin)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def as_ratio(effect: Effect) -> Effect:
-    """Turns an effect on log seconds into a ratio: how many times as long the high level takes."""
-    bounds = (math.exp(value) for value in (effect.estimate, effect.lower, effect.upper))
-    return Effect(effect.contrast, *bounds)
-
-
-def judge(effect: Effect, margin: float) -> Judgement:
-    """Holds an interval [l, u] against ±margin.
-
-    For l > 0 (mirrored for u < 0): beyond the margin if l > margin, real with its size open if
-    l <= margin < u, real but negligible if u <= margin. If the interval includes 0: no practical difference
-    if it lies inside ±margin, else inconclusive. Never "no difference" for want of evidence.
+def verdict(lower: float, upper: float, margin: float) -> tuple[str, int]:
+    """Says what an interval shows of an effect.
 
     Args:
-        effect: In the unit of the margin, not as a ratio.
-        margin: The smallest difference that matters, above 0.
+        lower: Lower end, in the unit of the margin; NaN where there is no interval, which leaves all open.
+        upper: Upper end.
+        margin: Smallest difference that matters, above 0.
 
     Returns:
-        The verdict, and its direction: UP if the high level is shown to have the higher `y`.
+        `more` than the margin, `at_most` the margin (both are shown), or `open`; and the direction, 1 or -1
+        where the interval excludes 0.
     """
-    lower, upper = effect.lower, effect.upper
-    assert lower <= upper, "an interval"
-    if lower > 0:
-        return Judgement(_size(lower, upper, margin), Direction.UP)
-    if upper < 0:
-        return Judgement(_size(-upper, -lower, margin), Direction.DOWN)
-    inside = -margin < lower and upper < margin
-    return Judgement(Verdict.SAME if inside else Verdict.INCONCLUSIVE, Direction.NONE)
+    lower, upper = round(lower, DECIMALS), round(upper, DECIMALS)
+    direction = int(lower > 0) - int(upper < 0)
+    if lower > margin or upper < -margin:
+        return "more", direction
+    return "at_most" if -margin < lower and upper < margin else "open", direction
 
 
-def _size(least: float, most: float, margin: float) -> Verdict:
-    """Judges the size of an effect that is shown to be there."""
-    if least > margin:
-        return Verdict.BEYOND_MARGIN
-    return Verdict.SIZE_OPEN if most > margin else Verdict.NEGLIGIBLE
+def unlike(fit: BlockFit, networks: Sequence[Network]) -> tuple[FloatArray, int]:
+    """Takes out of each mean what its layout and its kernel make of it: the interaction of the two.
 
-
-def kernel_depends_on_layout(table: Sequence[AnovaRow], simple: Sequence[Effect], confidence: float) -> bool:
-    """Whether the kernel's effects in each layout are the headline, and not their average.
-
-    That is so if the interaction is significant (null hypothesis: the kernel has the same effect in all
-    layouts), or if the same step in kernel size is shown to raise `y` in one layout and to lower it in
-    another.
-
-    Args:
-        table: The analysis of variance.
-        simple: The kernel's effects in each layout, of the same response.
-        confidence: 1 - the level of the test of the interaction.
+    Returns:
+        What is left, shape (networks,), 0 in layouts that lack a kernel; and its degrees of freedom.
     """
-    if any(row.term == "interaction" and row.p is not None and row.p < 1 - confidence for row in table):
-        return True
-    raised = {(effect.contrast.high, effect.contrast.low) for effect in simple if effect.lower > 0}
-    return any((effect.contrast.high, effect.contrast.low) in raised for effect in simple if effect.upper < 0)
+    cells = pd.Series(fit.means, index=[[n.model for n in networks], [n.kernel for n in networks]])
+    whole = cells.unstack(sort=False).dropna()
+    rest = whole.sub(whole.mean(axis=1), axis=0) - whole.mean() + whole.to_numpy().mean()
+    left = rest.stack().reindex(cells.index, fill_value=0.0)
+    return left.to_numpy(dtype=np.float64), (whole.shape[0] - 1) * (whole.shape[1] - 1)
+
+
+def interaction(
+    fit: BlockFit, networks: Sequence[Network], margin: float, confidence: float
+) -> dict[str, Any] | None:
+    """Tests once whether the kernel acts alike in all layouts.
+
+    Null hypothesis: it has the same effect in all of them (F test). Pairing: within folds. It matters where
+    the test rejects, and the largest minus the smallest kernel is shown to lie on different sides of 0, or of
+    the margin, in two layouts (simultaneous intervals over the layouts).
+
+    Returns:
+        f, df1, df2, p, matters, by_layout; None without an error, or where nothing could interact. Layouts
+        that lack a kernel are left out.
+    """
+    rest, df = unlike(fit, networks)
+    if df < 1 or fit.df == 0:
+        return None
+    f = math.fsum(rest * rest) / (fit.factor * df * fit.mse)
+    p = float(stats.f.sf(f, df, fit.df))
+    whole = next(_contrasts(networks, "kernel"))
+    alone = [replace(whole, pairs=(pair,)) for pair in whole.pairs]
+    effects = estimate(fit, networks, alone, margin, confidence)
+    effects.insert(0, "model", [pair[0].model for pair in whole.pairs])
+    sides = set(effects.direction) >= {1, -1} or set(effects.verdict) >= {"more", "at_most"}
+    by_layout = effects[["model", "estimate", "lower", "upper", "verdict", "direction"]].to_dict("records")
+    return {
+        "f": f,
+        "df1": df,
+        "df2": fit.df,
+        "p": p,
+        "matters": bool(p < 1 - confidence and sides),
+        "by_layout": by_layout,
+    }

@@ -1,1 +1,0 @@
-"""What params.yaml chooses, checked."""

@@ -1,1 +1,0 @@
-"""MNIST: its files, its images, its folds."""

@@ -1,0 +1,232 @@
+"""The choices of params.yaml, checked as a whole before anything runs."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from mnist_cnn.command import UserError
+from mnist_cnn.grid import Network
+from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
+from mnist_cnn.paths import PARAMS
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")  # DVC's matrix loses other names without a word
+MOST_BYTES = 100_000
+MOST_CONV_LAYERS = IMAGE_SIZE.bit_length() - 1  # each halves the image
+
+
+class ParamsError(UserError):
+    """A choice in params.yaml that is not allowed."""
+
+
+def _number(value: Any) -> Any:
+    """Reads `1e-05`, which DVC writes as YAML 1.2 and PyYAML, at YAML 1.1, takes for text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise PydanticCustomError("even", "must be odd (an even kernel shifts the image by half a pixel)")
+    return value
+
+
+def _different(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) < len(value):
+        raise PydanticCustomError("twice", "must name each once")
+    return value
+
+
+# The bounds keep a run below about 4 GB: 1,024 images × 256 channels × 784 pixels × 4 bytes, a few times.
+Number = Annotated[float, BeforeValidator(_number)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Channels = Annotated[int, Field(ge=1, le=256)]
+Units = Annotated[int, Field(ge=1, le=4096)]
+KernelSize = Annotated[int, Field(ge=1, lt=IMAGE_SIZE), AfterValidator(_odd)]
+Fold = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    """A mapping of params.yaml: no unknown key, no silent conversion, no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_to_tuples(cls, value: Any) -> Any:
+        """Lets YAML's lists fill tuples, which strict mode would refuse."""
+        if isinstance(value, dict):
+            return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return value
+
+
+class Data(_Section):
+    """How the training images are cut."""
+
+    dataset: Literal["MNIST"]
+    folds: Annotated[int, Field(ge=2, le=60)]
+    seed: Seed
+
+
+class Architecture(_Section):
+    """The layers of a network, but for the kernel size; each convolutional layer halves the image."""
+
+    conv_channels: Annotated[tuple[Channels, ...], Field(min_length=1, max_length=MOST_CONV_LAYERS)]
+    hidden_units: Annotated[tuple[Units, ...], Field(max_length=8)]
+
+
+class Train(_Section):
+    """How every network is trained; a run is one of `seeds` with one of `folds`."""
+
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100), AfterValidator(_different)]
+    folds: Annotated[tuple[Fold, ...], Field(min_length=1), AfterValidator(_different)]
+    epochs: Annotated[Number, Field(gt=0, le=1000)]
+    batch_size: Annotated[int, Field(ge=1, le=1024)]
+    learning_rate: Annotated[Number, Field(gt=0, le=1)]
+    warmup: Annotated[Number, Field(gt=0, lt=1)]
+    curve_points: Annotated[int, Field(ge=8, le=1000)]
+    curve_images: Annotated[int, Field(ge=1)]
+    numerics: Literal["portable", "native"]
+
+
+class Compare(_Section):
+    """What the comparison is held against."""
+
+    target_accuracy: Annotated[Number, Field(gt=0, lt=1)]
+    margin: Annotated[Number, Field(gt=0, lt=1)]
+    confidence: Annotated[Number, Field(ge=0.5, le=0.999)]
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    data: Data
+    kernels: Annotated[dict[Any, KernelSize], Field(min_length=1, max_length=20)]
+    models: Annotated[dict[Any, Architecture], Field(min_length=1, max_length=100)]
+    train: Train
+    compare: Compare
+
+    @field_validator("kernels", "models", mode="before")
+    @classmethod
+    def _plain_names(cls, value: Any) -> Any:
+        for name in value if isinstance(value, dict) else ():
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                message = "the name {name} must be a letter followed by at most 39 letters, digits or _"
+                raise PydanticCustomError("name", message, {"name": repr(name)})
+        return value
+
+    @field_validator("kernels", "models")
+    @classmethod
+    def _all_different(cls, value: dict[str, Any]) -> dict[str, Any]:
+        seen: dict[Any, str] = {}
+        for name, choice in value.items():
+            twin = seen.setdefault(choice, name)
+            if twin != name:
+                raise PydanticCustomError("twin", "{a} and {b} are the same", {"a": twin, "b": name})
+        return value
+
+    @model_validator(mode="after")
+    def _train_fits_data(self) -> Self:
+        train, fold_images = self.train, TRAIN_IMAGES // self.data.folds
+        steps = training_steps(train, TRAIN_IMAGES - fold_images)
+        checks = [
+            ("folds", max(train.folds), max(train.folds) < self.data.folds, "below data.folds"),
+            ("curve_images", train.curve_images, train.curve_images <= fold_images, f"at most {fold_images}"),
+            ("epochs", train.epochs, steps >= train.curve_points, f"enough for {train.curve_points} steps"),
+            ("warmup", train.warmup, steps * train.warmup >= 2, f"at least 2 of the {steps} steps"),
+            ("warmup", train.warmup, steps * (1 - train.warmup) >= 2, f"2 of {steps} steps below 1 at most"),
+        ]
+        for key, value, fits, allowed in checks:
+            if not fits:
+                message = f"train.{key} is {value!r}: must be {allowed}"
+                raise PydanticCustomError("fit", "{message}", {"message": message})
+        return self
+
+    def networks(self) -> tuple[Network, ...]:
+        """Returns every network of the grid, in the order of params.yaml: kernels within models."""
+        return tuple(self.network(model, kernel) for model in self.models for kernel in self.kernels)
+
+    def network(self, model: str, kernel: str) -> Network:
+        """Returns one network of the grid.
+
+        Raises:
+            ParamsError: params.yaml has no such model or kernel.
+        """
+        for section, name in ((self.models, model), (self.kernels, kernel)):
+            if name not in section:
+                raise ParamsError(f"{PARAMS}: no {name!r} there, only {', '.join(section)}")
+        layers = self.models[model]
+        return Network(model, kernel, self.kernels[kernel], layers.conv_channels, layers.hidden_units)
+
+
+def training_steps(train: Train, images: int) -> int:
+    """Returns how many batches a run learns from, of `images` training images an epoch."""
+    return round(train.epochs * images / train.batch_size)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses aliases, of which a few lines can stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*name) is not allowed")
+        return super().compose_node(parent, index)
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Reads and checks params.yaml.
+
+    Raises:
+        ParamsError: The file cannot be read, or holds something that is not allowed; one line for each
+            mistake names the file, the key, the value and what is allowed.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ParamsError(f"{path} is larger than {MOST_BYTES:,} bytes")
+        content = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # a SafeLoader
+    except FileNotFoundError:
+        raise ParamsError(f"{path} is not here: run from the top of the repository") from None
+    except RecursionError:
+        raise ParamsError(f"{path} is not YAML of ours: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, no such date, 5,000 digits
+        raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        # a wrong entry makes its list too short as well, which nobody needs to be told
+        mistakes = [one for one in error.errors() if not (one["type"] == "too_short" and one["input"])]
+        raise ParamsError("\n".join(_line(one, path) for one in mistakes)) from None
+
+
+def _line(error: ErrorDetails, path: Path) -> str:
+    """Says in one line which key has which value, and what is allowed."""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
+    allowed = error["msg"].removeprefix("Input should be ")
+    match error["type"]:
+        case "missing":
+            return f"{path}: {key} is missing"
+        case "extra_forbidden":
+            return f"{path}: {key} is unknown"
+        case "fit":
+            return f"{path}: {allowed}"
+        case "name" | "twin":
+            return f"{path}: {key}: {allowed}"
+    allowed = re.sub(r".* should (have at \w+ \d+ items?).*", r"must \1", allowed)
+    must = "" if allowed.startswith("must") else "must be "
+    shown = repr(value)
+    return f"{path}: {key or 'the whole'} is {shown[:80]}{'…' * (len(shown) > 80)}: {must}{allowed}"

@@ -1,0 +1,133 @@
+"""The runs of the study as one tidy table: what `train` and `evaluate` left, and nothing else.
+
+A run is one network, trained with one of the seeds on all folds but one. The parameters say which runs there
+have to be; what an earlier grid left is not looked at.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from mnist_cnn.command import UserError
+from mnist_cnn.files import read_json
+from mnist_cnn.grid import Network
+from mnist_cnn.params import Params
+from mnist_cnn.paths import EVALUATION, REFERENCE, TIMING, TRAINING
+from mnist_cnn.tables import read_table
+
+NAMED = 6  # runs in an error message, before it only counts
+RUN = ["network", "seed", "fold"]  # what names a run
+TRAIN_VALUES = ["train_loss", "train_accuracy"]
+JUDGED = ["validation_correct", "validation_images", "validation_loss", "test_correct", "test_images"]
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """Returns the columns that say which network a row is about."""
+    return {
+        "network": network.name,
+        "model": network.model,
+        "kernel": network.kernel,
+        "kernel_size": network.kernel_size,
+        "conv_layers": network.conv_layers,
+        "linear_layers": network.linear_layers,
+        "parameters": network.parameters,
+        "multiply_accumulates": network.multiply_accumulates,
+    }
+
+
+def load_runs(params: Params) -> pd.DataFrame:
+    """Returns one row a run, in the order of networks, seeds and folds.
+
+    Columns: those of `describe`; seed, fold; counts of right answers and of images, on the run's validation
+    fold and on its share of the test images; the validation loss in nats; loss and accuracy on the training
+    images at the end of training.
+
+    Raises:
+        UserError: Runs are missing, or are there more than once.
+    """
+    judged = _gather(params, EVALUATION, "runs.csv")
+    curves = _gather(params, TRAINING, "curves.csv", rows_a_run=params.train.curve_points)
+    ends = curves.groupby(RUN, sort=False).tail(1)[[*RUN, *TRAIN_VALUES]]
+    columns = [*describe(params.networks()[0]), "seed", "fold", *JUDGED, *TRAIN_VALUES]
+    return judged.merge(ends, on=RUN, how="left")[columns]
+
+
+def load_curves(params: Params) -> pd.DataFrame:
+    """Returns the learning curve of each network: a row a point, means over its runs.
+
+    Columns: network, model, kernel, kernel_size, epoch (epochs trained so far), and losses (nats) and
+    accuracies (fractions) on training and validation images.
+    """
+    curves = _gather(params, TRAINING, "curves.csv", rows_a_run=params.train.curve_points)
+    curves["point"] = curves.groupby(RUN).cumcount()
+    labels = ["network", "model", "kernel", "kernel_size", "point"]
+    values = ["epoch", *TRAIN_VALUES, "validation_loss", "validation_accuracy"]
+    return curves.groupby(labels, sort=False, as_index=False)[values].mean().drop(columns="point")
+
+
+def load_timing(params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Returns one row a run with its CPU seconds, and the machine that they were measured on.
+
+    Where the runs come from different machines, a word of the description names each of them.
+    """
+    runs = _gather(params, TIMING, "timing.csv")
+    machines = [read_json(TIMING / one.place / "timing_machine.json") for one in params.networks()]
+    words = {key: dict.fromkeys(str(machine[key]) for machine in machines) for key in machines[0]}
+    return runs, {key: " / ".join(different) for key, different in words.items()}
+
+
+def load_predictions(networks: Sequence[Network]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Returns what the networks say of the training images that their runs were validated on.
+
+    Returns:
+        Labels and their probabilities, both of shape (networks × seeds, 60000); 255 and 0 where an image's
+        fold was not run.
+    """
+    labels, probabilities = [], []
+    for network in networks:
+        with safe_open(EVALUATION / network.place / "predictions.safetensors", "numpy") as file:
+            labels.append(file.get_tensor("validation_labels"))
+            probabilities.append(file.get_tensor("validation_probabilities"))
+    return np.concatenate(labels), np.concatenate(probabilities)
+
+
+def load_reference(params: Params) -> pd.DataFrame | None:
+    """Returns the runs of the same networks, trained longer (column `epochs`); None if there are none."""
+    if not REFERENCE.exists():
+        return None
+    runs, same = read_table(REFERENCE), ["model", "kernel_size", "parameters"]
+    grid = pd.DataFrame([describe(network) for network in params.networks()])
+    cells = (set(table[same].itertuples(index=False, name=None)) for table in (runs, grid))
+    if next(cells) != next(cells) or runs["epochs"].min() <= params.train.epochs:
+        return None
+    return grid.merge(runs[[*same, *runs.columns.difference(grid.columns)]], on=same)
+
+
+def _gather(params: Params, folder: Path, file: str, rows_a_run: int = 1) -> pd.DataFrame:
+    """Stacks the same table of all networks, with their descriptions, and refuses it if it is incomplete."""
+    networks, train = params.networks(), params.train
+    tables = []
+    for network in networks:
+        path = folder / network.place / file
+        table = read_table(path) if path.exists() else pd.DataFrame(columns=RUN[1:])
+        tables.append(table.assign(**describe(network)))
+    expected = list(product((one.name for one in networks), train.seeds, train.folds))
+    stacked = pd.concat(tables)
+    counts = Counter(stacked[RUN].itertuples(index=False, name=None))
+    _refuse(f"{folder}: no {file} of", [cell for cell in expected if counts[cell] < rows_a_run])
+    _refuse(f"{folder}: {file} holds twice", [cell for cell in expected if counts[cell] > rows_a_run])
+    return pd.DataFrame(expected, columns=RUN).merge(stacked, on=RUN, how="left")
+
+
+def _refuse(complaint: str, cells: Iterable[tuple[str, int, int]]) -> None:
+    names = [f"{network} seed {seed} fold {fold}" for network, seed, fold in cells]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        raise UserError(f"{complaint} {', '.join(names[:NAMED])}{more}; run `dvc repro`")

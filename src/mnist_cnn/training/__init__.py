@@ -1,1 +1,0 @@
-"""Training runs: the networks, one run, many runs side by side."""

@@ -1,0 +1,82 @@
+"""The cut into folds, the pictures and counts of the data, and what `prepare` writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import prepare
+from mnist_cnn.command import UserError
+from mnist_cnn.data import (
+    Images,
+    TrainingSet,
+    class_counts,
+    contact_sheet,
+    load_test_images,
+    load_training_set,
+    stratified_folds,
+)
+from mnist_cnn.mnist import SPLITS, idx_bytes
+from mnist_cnn.paths import PARAMS, PLOTS, PREPARED, RAW
+from mnist_cnn.tables import read_table
+from tests.digits import make_images
+from tests.scratch import TOP
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return np.random.default_rng(0).choice(10, 60_000, p=np.arange(1, 11) / 55).astype(np.uint8)
+
+
+def test_folds_are_equal_and_stratified(labels: np.ndarray) -> None:
+    folds = stratified_folds(labels, 6, seed=0)
+    assert [int((folds == fold).sum()) for fold in range(6)] == [10_000] * 6
+    counts = np.array([class_counts(labels[folds == fold]) for fold in range(6)])
+    assert (np.ptp(counts, axis=0) <= 1).all()
+
+
+def test_folds_follow_the_seed_alone(labels: np.ndarray) -> None:
+    assert (stratified_folds(labels, 6, 0) == stratified_folds(labels, 6, 0)).all()
+    assert (stratified_folds(labels, 6, 0) != stratified_folds(labels, 6, 1)).mean() > 0.5
+
+
+def test_uneven_sizes_differ_by_one_image() -> None:
+    folds = stratified_folds(np.array([0] * 7 + [1] * 4, dtype=np.uint8), 3, seed=0)
+    assert sorted(np.bincount(folds)) == [3, 4, 4]
+
+
+def test_inside_and_outside_make_up_the_whole() -> None:
+    images = Images(np.zeros((6, 28, 28), np.uint8), np.zeros(6, np.uint8))
+    data = TrainingSet(images, np.array([0, 1, 2, 0, 1, 2], np.uint8), 0.0, 1.0)
+    assert data.inside(1).tolist() == [1, 4]
+    assert data.outside(1).tolist() == [0, 2, 3, 5]
+
+
+def test_contact_sheet_has_a_row_a_digit() -> None:
+    labels = np.tile(np.arange(10, dtype=np.uint8), 3)
+    pixels = np.broadcast_to(labels[:, None, None], (30, 28, 28)).copy()
+    sheet = contact_sheet(Images(pixels, labels), columns=3)
+    assert sheet.shape == (280, 84)
+    assert (sheet[::28, 0] == np.arange(10)).all()
+    assert (sheet == sheet[:, :1]).all()
+
+
+def test_prepare_writes_folds_pictures_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    PARAMS.write_bytes((TOP / PARAMS).read_bytes())
+    RAW.mkdir(parents=True)
+    train, test = make_images(600), make_images(210, seed=1)
+    for names, images in zip(SPLITS.values(), (train, test), strict=True):
+        (RAW / names[0]).write_bytes(idx_bytes(images.pixels))
+        (RAW / names[1]).write_bytes(idx_bytes(images.labels))
+    prepare.main()
+    data = load_training_set(PREPARED)
+    assert (data.images.pixels == train.pixels).all()
+    assert (load_test_images(PREPARED).labels == test.labels).all()
+    assert (data.mean, data.std) == pytest.approx((train.pixels.mean(), train.pixels.std()), rel=1e-7)
+    counts = read_table(PLOTS / "class_counts.csv").groupby("part")["images"].sum()
+    assert counts.to_dict() == {f"fold {fold}": 100 for fold in range(6)} | {"test": 210}
+    assert (PLOTS / "samples.png").read_bytes().startswith(b"\x89PNG")
+    (RAW / SPLITS["test"][1]).write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"^data/raw/MNIST/raw, test: not IDX"):
+        prepare.main()
