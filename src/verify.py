@@ -4,7 +4,7 @@
     python src/verify.py --fingerprint       this machine alone, a few seconds
 
 Reads the last commit (a clone of it, with a DVC cache of its own, in a temporary folder) and data/raw. Says
-for each network *same bits*, *same counts* or *different*; with no network named, also whether every committed
+for each network *same bits*, *same counts* or *different*; with no network named, also whether each committed
 table, figure and text comes out the same. Exit status 1 if anything is different. Writes nothing.
 """
 

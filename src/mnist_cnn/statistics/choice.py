@@ -49,7 +49,7 @@ def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.Da
         {
             "network": [network.name for network in networks],
             "accuracy_low": fit.means - own,
-            "accuracy_high": fit.means + own,
+            "accuracy_high": np.minimum(fit.means + own, 1),
             "difference": difference,
             "best_low": np.minimum(0, difference - half),
             "best_high": np.maximum(0, difference + half),

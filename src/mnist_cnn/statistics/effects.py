@@ -84,9 +84,9 @@ def _matched(larger: Network, smaller: Network, factor: str) -> bool:
     """Whether `larger` is `smaller` with another kernel, or with layers of one kind added at their end."""
     if factor == "kernel":
         return larger.model == smaller.model
-    layers = [(network.conv_channels, network.hidden_units) for network in (larger, smaller)]
-    (grown, same), (first, same_too) = layers if factor == "conv" else [pair[::-1] for pair in layers]
-    return grown[: len(first)] == first and same == same_too and larger.kernel == smaller.kernel
+    field = "conv_channels" if factor == "conv" else "hidden_units"
+    grown, first = getattr(larger, field), getattr(smaller, field)
+    return grown[: len(first)] == first and replace(larger, model=smaller.model, **{field: first}) == smaller
 
 
 def estimate(
