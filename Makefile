@@ -22,7 +22,7 @@ unexport PYTHONPATH
 repro: setup
 	@python src/verify.py --fingerprint
 	dvc repro
-	@cat report/answer.md
+	@python -m rich.markdown report/answer.md
 
 verify: setup
 	dvc repro download
