@@ -1,17 +1,16 @@
 """DVC runs the whole pipeline on real MNIST: four networks for a moment, experiments, a repeat elsewhere."""
 
 import csv
+import os
 import re
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-from safetensors.numpy import load_file
 
 from mnist_cnn.paths import RAW
 from mnist_cnn.sources import MIRROR
@@ -22,7 +21,6 @@ pytestmark = pytest.mark.slow
 
 MODELS = ("conv1_linear1", "conv2_linear2")
 WRITTEN = {"compare", "timing", "report", "page"}
-CELLS = [(0, 0), (0, 1)]  # seed, fold
 
 
 def stages(models: tuple[str, ...], *kernels: str) -> set[str]:
@@ -39,7 +37,7 @@ EXPERIMENTS = {
     | WRITTEN,
     "dvc exp run -S '+kernels.huge=11'": stages(MODELS, "huge") | WRITTEN,
     "dvc exp run -S '~kernels.large'": WRITTEN,
-    "dvc exp run -S compare.margin=0.003": WRITTEN,
+    "dvc exp run -S compare.margin=0.003": WRITTEN - {"timing"},
 }
 TASTE = "dvc exp run -S 'train.seeds=[0]' -S 'train.folds=[0,1]'"  # what the study here is anyway
 
@@ -97,27 +95,6 @@ def test_first_run_makes_every_stage(first_run: tuple[Path, str]) -> None:
     assert stages_run(first_run[1]) == expected
     assert "Traceback" not in first_run[1]
     assert "Warning" not in first_run[1]
-
-
-def test_train_and_evaluate_leave_what_is_promised(clone: Path) -> None:
-    place = "conv2_linear2/large"
-    weights = {path.name for path in (clone / "data/weights" / place).iterdir()}
-    assert weights == {f"seed{seed}_fold{fold}.safetensors" for seed, fold in CELLS}
-    curves = read_table(clone / "data/training" / place / "curves.csv")
-    assert curves.groupby(["seed", "fold"]).size().to_dict() == dict.fromkeys(CELLS, 8)
-    times = read_table(clone / "data/timing" / place / "timing.csv")
-    assert (times[["training_seconds", "validation_seconds"]] > 0).all(axis=None)
-    runs = read_table(clone / "data/evaluation" / place / "runs.csv")
-    said = load_file(clone / "data/evaluation" / place / "predictions.safetensors")
-    truth, folds = (np.load(clone / f"data/prepared/{name}.npy") for name in ("train_labels", "folds"))
-    for row, (_, fold) in enumerate(CELLS):
-        right = (said["validation_labels"][0] == truth)[folds == fold].sum()
-        assert runs["validation_correct"][row] == right > 5000
-    assert (said["validation_labels"][0][folds > 1] == 255).all()
-    assert runs["test_images"].tolist() == [5000, 5000]  # each test image is judged once
-    assert (said["test_labels"] == np.load(clone / "data/prepared/test_labels.npy")).sum() == sum(
-        runs["test_correct"]
-    )
 
 
 def test_second_run_does_nothing(clone: Path) -> None:
@@ -197,7 +174,7 @@ def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Pa
         "PYTHONHASHSEED": "1",
         MIRROR: mnist(),
     }
-    one_core = "taskset --cpu-list 0 " if shutil.which("taskset") else ""
+    one_core = f"taskset --cpu-list {min(os.sched_getaffinity(0))} " if shutil.which("taskset") else ""
     run(again, f"{one_core}dvc repro --force --no-run-cache", **plain)
     changed = {line[3:] for line in run(again, "git status --porcelain").splitlines()}
     assert "dvc.lock" in changed
@@ -211,14 +188,13 @@ def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Pa
 
 def test_verify_proves_what_is_committed_or_not(clone: Path) -> None:
     lock, table = clone / "dvc.lock", clone / "plots/runs.csv"
-    recorded = hashes(lock.read_text(encoding="utf-8"))
     text = lock.read_text(encoding="utf-8")
-    for network in ("conv1_linear1/large", "conv2_linear2/small"):  # as if other bits had been committed
-        (md5,) = (
-            md5
-            for (stage, path), md5 in recorded.items()
-            if "train" in stage and path == f"data/weights/{network}"
-        )
+    recorded = hashes(text)
+    for model, kernel in (
+        ("conv1_linear1", "large"),
+        ("conv2_linear2", "small"),
+    ):  # as if committed with other bits
+        md5 = recorded[f"train@{model}-{kernel}", f"data/weights/{model}/{kernel}"]
         text = text.replace(md5, md5[::-1])
     lock.write_text(text, encoding="utf-8")
     runs = read_table(table)
@@ -239,16 +215,3 @@ def test_verify_proves_what_is_committed_or_not(clone: Path) -> None:
         assert run(clone, "git status --porcelain") == ""
     finally:
         run(clone, "git reset --quiet --hard HEAD~1")
-
-
-def test_refusal_leaves_every_output(clone: Path) -> None:
-    params = clone / "params.yaml"
-    params.write_text(params.read_text(encoding="utf-8").replace("large: 7", "large: 4"), encoding="utf-8")
-    assert "error: params.yaml: kernels.large is 4: must be odd" in run(clone, "dvc repro", fails=True)
-    run(clone, "git checkout --quiet params.yaml")
-    assert "error: params.yaml: train.folds is 9: " in run(
-        clone, "dvc exp run -S 'train.folds=[9]'", fails=True
-    )
-    run(clone, "git checkout --quiet params.yaml")
-    assert stages_run(run(clone, "dvc repro")) == set()
-    assert run(clone, "git status --porcelain") == ""

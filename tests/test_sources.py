@@ -132,15 +132,6 @@ def test_mirror_gives_plain_and_packed_files(kind, mirror, serve, monkeypatch, c
     assert sources.fetch(only).contents == {LABELS: CONTENTS[LABELS]}
 
 
-@pytest.mark.usefixtures("mirror")
-def test_a_terminal_gets_a_bar_for_the_bytes_and_no_lines(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert sources.fetch(EXPECTED).contents == CONTENTS
-    out = capsys.readouterr().out
-    assert "/3.2 kB" in out
-    assert "bytes from" not in out
-
-
 WRONG = {
     "cut": ("", CONTENTS[LABELS][:-1]),
     "other": ("", CONTENTS[LABELS][:-1] + b"\xff"),
@@ -170,20 +161,6 @@ def test_a_missing_file_is_named_with_its_checksum_and_both_places(kind, reason,
     assert f"{LABELS}: expected {EXPECTED[LABELS]}, found neither {address}/" in message
     assert f"nor {address}/{LABELS} (" in message
     assert message.count(reason) == 2
-
-
-def test_a_connection_that_breaks_off_is_a_cut_file(serve, monkeypatch):
-    class BreaksOff(Quiet):
-        def do_GET(self):
-            content = CONTENTS.get(self.path[1:], b"")
-            self.send_response(200 if content else 404)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[:100])
-
-    monkeypatch.setenv(sources.MIRROR, serve(BreaksOff))
-    # Since Python 3.13 or so the standard library tells of it, before that the checksum does.
-    assert fingerprint(CONTENTS[NAMES[0]][:100]).md5 in (message := failure()) or "IncompleteRead" in message
 
 
 def test_a_server_that_says_nothing_is_given_up(silent, monkeypatch):
