@@ -57,9 +57,13 @@ def test_run_after_another_network(alone: list[FinishedRun], params: Params) -> 
 def test_script_in_a_process_of_its_own(alone: list[FinishedRun], params: Params, tmp_path: Path) -> None:
     """Nobody has pinned the numerics for it, and it is told to use more threads."""
     write_study(tmp_path, params)
-    words = [sys.executable, TOP / "src/train.py", "--model", NETWORK.model, "--kernel", NETWORK.kernel]
+    script = [TOP / "src/train.py", "--model", NETWORK.model, "--kernel", NETWORK.kernel]
+    words = [sys.executable, "-X", "importtime", *script]
     threads = {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "ATEN_CPU_CAPABILITY": "default"}
-    subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT | threads, check=True)
+    done = subprocess.run(words, cwd=tmp_path, env=ENVIRONMENT | threads, capture_output=True, check=True)
+    imports = done.stderr.decode()
+    assert "torch.optim" in imports
+    assert "torch._dynamo." not in imports  # torch.compile, which takes as long as the rest
     for run in alone[:2]:
         path = tmp_path / WEIGHTS / NETWORK.place / f"seed{run.seed}_fold{run.fold}.safetensors"
         assert same(load_file(path), run.weights)
