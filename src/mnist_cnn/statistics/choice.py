@@ -14,6 +14,7 @@ from mnist_cnn.statistics.effects import unlike
 
 BoolArray = NDArray[np.bool_]
 REPEATS = 2_000
+SPREAD = 2.5  # variances of a mean: one of this study, one of the repeat; a half more, for leaders had luck
 CONTENT = 0.9  # share of the predicted choices that the set holds
 NONE = "none"  # what is chosen where no network is shown good enough
 
@@ -100,8 +101,9 @@ def _cheapest(good: BoolArray, networks: Sequence[Network]) -> NDArray[np.intp]:
 def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dict[str, float]:
     """Predicts what repeats of the study would choose.
 
-    A repeat has its own noise on top of this study's, so its means are drawn with variance 2 · mse / folds
-    (with the plain bootstrap's 1 · mse / folds the shares are too sure), and its error variance is drawn too.
+    A repeat has its own noise on top of this study's, so its means are drawn with variance `SPREAD` · mse /
+    folds (the plain bootstrap has 1; with 1 and 2 the shares are too sure, as docs/statistics.md shows), and
+    its error variance is drawn too.
     What a network gains by the interaction of layout and kernel is partly luck, which a repeat does not have:
     it is shrunken by 1 - 1/F (empirical Bayes; Efron & Morris 1973). Seeded, and rounded before anything is
     decided: every processor predicts the same.
@@ -122,7 +124,7 @@ def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dic
     widths = np.round(np.sqrt(rng.f(fit.df, fit.df, (REPEATS, 1))), 6).astype(np.float64)
     rest, df = unlike(fit, networks)
     luck = min(1, df * fit.mse / fit.folds / math.fsum(rest * rest)) if df and rest.any() else 0
-    means = fit.means - luck * rest + math.sqrt(2 * fit.mse / fit.folds) * draws
+    means = fit.means - luck * rest + math.sqrt(SPREAD * fit.mse / fit.folds) * draws
     counts = np.bincount(
         _cheapest(_gates(fit, means, choices, widths)[1], networks), minlength=len(networks) + 1
     )
