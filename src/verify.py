@@ -66,9 +66,9 @@ def train_again(clone: Path, stages: list[str]) -> None:
         raise UserError(f"the stages failed in {clone}")
 
 
-def committed_file(path: Path) -> str:
-    """Returns a file's content in the last commit."""
-    return command("git", "show", f"HEAD:{path.as_posix()}")
+def committed_file(path: Path, clone: Path) -> str:
+    """Returns a file's content in the commit that was cloned."""
+    return command("git", "show", f"HEAD:{path.as_posix()}", cwd=clone)
 
 
 def changed_files(clone: Path) -> list[str]:
@@ -90,8 +90,10 @@ def verify(names: list[str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         clone = Path(folder, "clone")
         train_again(clone, [f"evaluate@{name}" for name in names])
-        committed, again = yaml.safe_load(committed_file(LOCK)), yaml.safe_load((clone / LOCK).read_text())
-        runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv")))
+        committed, again = (
+            yaml.safe_load(text) for text in (committed_file(LOCK, clone), (clone / LOCK).read_text())
+        )
+        runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv", clone)))
         for name in chosen:
             place = networks[name].place
             if same_bits(committed, again, place):

@@ -95,7 +95,7 @@ def test_what_cannot_be_verified_is_one_line(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UserError, match=r"^data/raw/MNIST/raw is not here: run `dvc repro download` first$"):
         script.verify([NETWORK])
     with pytest.raises(UserError, match=r"^git show HEAD:plots/runs.csv: exit status 128$"):
-        script.committed_file(Path("plots/runs.csv"))
+        script.committed_file(Path("plots/runs.csv"), tmp_path)
 
 
 @pytest.mark.parametrize("found", ["0123", "4567"])
