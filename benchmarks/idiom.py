@@ -23,7 +23,7 @@ MEAN, STD = (0.1307,), (0.3081,)
 def loader() -> DataLoader[tuple[Tensor, Tensor]]:
     """Returns the training images as the official example loads them."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
-    data = MNIST(str(RAW.parent.parent), train=True, transform=transform)
+    data = MNIST(str(RAW), train=True, transform=transform)
     return DataLoader(data, batch_size=BATCH_SIZE, shuffle=True)
 
 

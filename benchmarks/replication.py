@@ -10,7 +10,7 @@ import pandas as pd
 
 from mnist_cnn.files import write_text
 from mnist_cnn.grid import Network
-from mnist_cnn.params import Compare, load_params
+from mnist_cnn.params import Criteria, load_params
 from mnist_cnn.paths import PLOTS, REFERENCE
 from mnist_cnn.statistics.blocks import BlockFit, FloatArray, block_fit
 from mnist_cnn.statistics.choice import NONE, predict, smallest_set
@@ -79,28 +79,28 @@ def simulate(truth: FloatArray, rng: np.random.Generator) -> BlockFit:
     return block_fit(np.round((truth[:, None] + noise) * IMAGES) / IMAGES)
 
 
-def repeat(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> Repeat:
+def repeat(fit: BlockFit, networks: Sequence[Network], criteria: Criteria) -> Repeat:
     """Analyses a simulated study as `analyse` does a real one."""
-    standing, effects = judge(fit, networks, choices)
-    kernel = interaction(fit, networks, choices.margin, choices.confidence) or {"by_layout": []}
+    standing, effects = judge(fit, networks, criteria)
+    kernel = interaction(fit, networks, criteria.margin, criteria.confidence) or {"by_layout": []}
     within = {row["model"]: (row["verdict"], row["direction"]) for row in kernel["by_layout"]}
     chosen = next(iter(standing.network[standing.chosen]), NONE)
     families = statements(standing[:0], effects), statements(standing, effects[:0]), within
-    return Repeat(families, chosen, predict(fit, networks, choices))
+    return Repeat(families, chosen, predict(fit, networks, criteria))
 
 
 def simulate_pair(
-    truth: FloatArray, networks: Sequence[Network], choices: Compare, rng: np.random.Generator
+    truth: FloatArray, networks: Sequence[Network], criteria: Criteria, rng: np.random.Generator
 ) -> Pair:
     """Simulates two studies of the same true accuracies, of shape (networks,)."""
     fits = [simulate(truth, rng) for _ in range(2)]
     known = replace(fits[0], means=truth)
-    _, effects = judge(known, networks, choices)
-    kernel = interaction(known, networks, choices.margin, choices.confidence) or {"by_layout": []}
+    _, effects = judge(known, networks, criteria)
+    kernel = interaction(known, networks, criteria.margin, criteria.confidence) or {"by_layout": []}
     values = dict(zip(effects.effect, effects.estimate, strict=True))
     values |= {row["model"]: row["estimate"] for row in kernel["by_layout"]}
     values |= {f"tier {n.name}": value for n, value in zip(networks, truth - truth.max(), strict=True)}
-    first, second = (repeat(fit, networks, choices) for fit in fits)
+    first, second = (repeat(fit, networks, criteria) for fit in fits)
     return Pair(first, second, {key: round(float(value), 9) for key, value in values.items()})
 
 
@@ -176,7 +176,7 @@ def true_accuracies(networks: Sequence[Network]) -> tuple[FloatArray, str]:
     return np.array(SEEN), "the means of three studies at 1.25 epochs"
 
 
-def simulated(networks: Sequence[Network], choices: Compare) -> str:
+def simulated(networks: Sequence[Network], criteria: Criteria) -> str:
     """Simulates pairs of studies in three situations; gives their tables as Markdown."""
     seen, source = true_accuracies(networks)
     rng = np.random.default_rng(0)
@@ -186,10 +186,10 @@ def simulated(networks: Sequence[Network], choices: Compare) -> str:
         "no difference": lambda: np.full(len(seen), seen.mean()),
     }
     pairs = {
-        name: [simulate_pair(truth(), networks, choices, rng) for _ in range(PAIRS)]
+        name: [simulate_pair(truth(), networks, criteria, rng) for _ in range(PAIRS)]
         for name, truth in situations.items()
     }
-    measured = pd.DataFrame({name: measures(some, choices.margin) for name, some in pairs.items()})
+    measured = pd.DataFrame({name: measures(some, criteria.margin) for name, some in pairs.items()})
     rows = [[name, GOALS.get(name, ""), *map(_number, values)] for name, *values in measured.itertuples()]
     return "\n\n".join(
         [
@@ -214,20 +214,20 @@ def markdown(header: Sequence[str], rows: Rows) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
-def load(path: Path, networks: Sequence[Network], choices: Compare) -> Study | None:
+def load(path: Path, networks: Sequence[Network], criteria: Criteria) -> Study | None:
     """Analyses a table of runs; None where it is missing, or holds another grid."""
     runs = read_table(path) if path.exists() else pd.DataFrame(columns=["network"])
     same = runs.network.unique().tolist() == [network.name for network in networks]
-    return analyse(runs, networks, choices) if same and "validation_correct" in runs else None
+    return analyse(runs, networks, criteria) if same and "validation_correct" in runs else None
 
 
-def beside(path: Path, networks: Sequence[Network], choices: Compare) -> str:
+def beside(path: Path, networks: Sequence[Network], criteria: Criteria) -> str:
     """Sets the statements of the committed study and of another one side by side."""
-    committed, other = (load(place, networks, choices) for place in (PLOTS / "runs.csv", path))
+    committed, other = (load(place, networks, criteria) for place in (PLOTS / "runs.csv", path))
     if committed is None or other is None:
         return f"Left out: `{PLOTS / 'runs.csv'}` or `{path}` is not here, or holds another grid."
     against = contradictions(committed.statements, other.statements)
-    both = [described(committed, choices.margin), described(other, choices.margin)]
+    both = [described(committed, criteria.margin), described(other, criteria.margin)]
     rows = [
         [key, both[0][key], both[1][key], "contradicted" if key in against else ""]
         for key in committed.statements
@@ -264,12 +264,12 @@ def described(study: Study, margin: float) -> dict[str, str]:
 def main() -> None:
     """Simulates, compares with the studies that are here, and writes the tables into the page."""
     params = load_params()
-    networks, choices = params.networks(), params.compare
+    networks, criteria = params.networks(), params.criteria
     text = "\n\n".join(
         [
-            f"### Simulated\n\n{simulated(networks, choices)}",
-            f"### A second study with other seeds\n\n{beside(SECOND, networks, choices)}",
-            f"### Trained longer\n\n{beside(REFERENCE, networks, choices)}\n",
+            f"### Simulated\n\n{simulated(networks, criteria)}",
+            f"### A second study with other seeds\n\n{beside(SECOND, networks, criteria)}",
+            f"### Trained longer\n\n{beside(REFERENCE, networks, criteria)}\n",
         ]
     )
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)

@@ -1,7 +1,7 @@
 """Compares the networks of the grid: numbers and tables, no pictures.
 
 Reads data/training, data/evaluation and the labels in data/prepared; benchmarks/reference_runs.csv, the same
-grid trained longer; of params.yaml `models`, `kernels`, `train` and `compare`.
+grid trained longer; of params.yaml `data.dataset`, `models`, `kernels`, `train` and `compare`.
 Writes metrics/networks.json and metrics/summary.json; under plots/ runs.csv, networks.csv, effects.csv,
 learning_curves.csv, confusion.csv, statements.json and choice.json.
 """
@@ -13,11 +13,14 @@ from mnist_cnn.data import load_training_set
 from mnist_cnn.files import write_json
 from mnist_cnn.grid import Network
 from mnist_cnn.mistakes import confusion
+from mnist_cnn.mnist import DATASETS
 from mnist_cnn.params import Params, load_params
 from mnist_cnn.paths import METRICS, PLOTS, PREPARED
 from mnist_cnn.runs import load_curves, load_predictions, load_reference, load_runs
 from mnist_cnn.statistics.study import Study, analyse, contradictions, definite
 from mnist_cnn.tables import write_table
+
+RECIPE = {"epochs", "batch_size", "learning_rate", "warmup"}  # what changes a network, but for its seed
 
 
 def longer(study: Study, params: Params) -> dict[str, Any] | None:
@@ -25,7 +28,7 @@ def longer(study: Study, params: Params) -> dict[str, Any] | None:
     reference = load_reference(params)
     if reference is None:
         return None
-    other = analyse(reference, params.networks(), params.compare)
+    other = analyse(reference, params.networks(), params.criteria)
     here, there = study.statements, definite(other.statements)
     return {
         "epochs": float(reference["epochs"].iloc[0]),
@@ -46,7 +49,8 @@ def to_take(network: Network, shown: bool, params: Params) -> dict[str, Any]:
         "kernel_size": network.kernel_size,
         "conv_channels": network.conv_channels,
         "hidden_units": network.hidden_units,
-        "recipe": params.train.model_dump(exclude={"seeds", "folds"}),
+        "dataset": params.data.dataset,
+        "recipe": params.train.model_dump(include=RECIPE),
     }
 
 
@@ -68,8 +72,14 @@ def main() -> None:
     """Runs the stage."""
     params = load_params()
     runs, networks = load_runs(params), params.networks()
-    study = analyse(runs, networks, params.compare)
-    facts = study.facts | {"epochs": params.train.epochs, "longer": longer(study, params)}
+    study = analyse(runs, networks, params.criteria)
+    dataset = params.data.dataset
+    facts = study.facts | {
+        "epochs": params.train.epochs,
+        "dataset": dataset,
+        "classes": DATASETS[dataset].classes,
+        "longer": longer(study, params),
+    }
     shown = next(one for one in networks if one.name == (facts["chosen"] or facts["most_accurate"]))
     tables = {
         "runs": runs,

@@ -1,6 +1,6 @@
 """Cuts the training images into folds.
 
-Reads data/raw; the section `data` of params.yaml.
+Reads data/raw/DATASET; the section `data` of params.yaml.
 Writes data/prepared (images, labels, folds and normalisation), plots/samples.png and plots/class_counts.csv.
 """
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
+from numpy.typing import NDArray
 
 from mnist_cnn.command import UserError, run
 from mnist_cnn.data import (
@@ -19,19 +21,35 @@ from mnist_cnn.data import (
     stratified_folds,
 )
 from mnist_cnn.files import replacing, write_csv
-from mnist_cnn.mnist import SPLITS, read_idx
+from mnist_cnn.mnist import CLASSES, DATASETS, SPLITS, read_idx, unpacked
 from mnist_cnn.params import load_params
-from mnist_cnn.paths import PLOTS, PREPARED, RAW
+from mnist_cnn.paths import PLOTS, PREPARED, raw_folder
 
-SAMPLES = 20  # of each digit, in the contact sheet
+SAMPLES = 20  # of each class, in the contact sheet
 
 
-def read_split(split: str) -> Images:
-    """Reads the images and labels of `train` or `test`."""
+def read_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Reads images (3 dimensions) or labels (1) from a file that may be there packed, as `.gz`."""
+    packed = path.with_name(f"{path.name}.gz")
     try:
-        return Images(*(read_idx((RAW / name).read_bytes()) for name in SPLITS[split]))
+        array = read_idx(path.read_bytes() if path.exists() else unpacked(packed.read_bytes()))
+        if array.ndim != dimensions:
+            raise ValueError(f"holds an array of {array.ndim} dimensions, must have {dimensions}")
+        return array
     except ValueError as error:
-        raise UserError(f"{RAW}, {split}: {error}") from None
+        raise UserError(f"{path}: {error}; remove it and run `dvc repro download`") from None
+
+
+def read_split(dataset: str, split: str) -> Images:
+    """Reads the images and labels of `train` or `test`."""
+    folder, (images, labels) = raw_folder(dataset), SPLITS[split]
+    both = Images(read_array(folder / images, 3), read_array(folder / labels, 1))
+    if len(both.pixels) != len(both.labels) or both.labels.max(initial=0) >= CLASSES:
+        raise UserError(
+            f"{folder / labels}: must hold {len(both.pixels)} labels from 0 to {CLASSES - 1}, one an image; "
+            "remove it and run `dvc repro download`"
+        )
+    return both
 
 
 def save_picture(path: Path, picture: Any) -> None:
@@ -44,7 +62,8 @@ def save_picture(path: Path, picture: Any) -> None:
 def main() -> None:
     """Runs the stage."""
     params = load_params()
-    train, test = read_split("train"), read_split("test")
+    dataset = params.data.dataset
+    train, test = read_split(dataset, "train"), read_split(dataset, "test")
     folds = stratified_folds(train.labels, params.data.folds, params.data.seed)
     data = TrainingSet(train, folds, float(train.pixels.mean()), float(train.pixels.std()))
     save_prepared(PREPARED, data, test)
@@ -52,11 +71,11 @@ def main() -> None:
     parts = {f"fold {fold}": train.labels[data.inside(fold)] for fold in range(params.data.folds)}
     write_csv(
         PLOTS / "class_counts.csv",
-        ("part", "digit", "images"),
+        ("part", "class", "images"),
         [
-            {"part": part, "digit": digit, "images": count}
+            {"part": part, "class": name, "images": count}
             for part, labels in (parts | {"test": test.labels}).items()
-            for digit, count in enumerate(class_counts(labels))
+            for name, count in zip(DATASETS[dataset].classes, class_counts(labels), strict=True)
         ],
     )
     print(f"{len(train.labels):,} images in {params.data.folds} folds, {len(test.labels):,} test images")

@@ -22,7 +22,7 @@ import yaml
 from mnist_cnn import numerics
 from mnist_cnn.command import UserError, run
 from mnist_cnn.params import load_params
-from mnist_cnn.paths import EVALUATION, LOCK, PLOTS, RAW
+from mnist_cnn.paths import EVALUATION, LOCK, PLOTS, RAW, raw_folder
 from mnist_cnn.tables import read_table
 from mnist_cnn.verify import first_difference, same_bits
 
@@ -83,8 +83,9 @@ def verify(names: list[str]) -> bool:
     for name in names:
         if name not in networks:
             raise UserError(f"no network {name!r}: there are {', '.join(networks)}")
-    if not RAW.is_dir():
-        raise UserError(f"{RAW} is not here: run `dvc repro download` first")
+    raw = raw_folder(load_params().data.dataset)
+    if not raw.is_dir():
+        raise UserError(f"{raw} is not here: run `dvc repro download` first")
     chosen = names or list(networks)
     right = True
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_cnn.mistakes import confusion
+from mnist_cnn.mnist import DATASETS
 from mnist_cnn.params import Params, load_params
 from mnist_cnn.runs import describe
 from mnist_cnn.statistics.study import analyse
@@ -17,12 +18,13 @@ PARAMS = load_params()
 LONGER = {"epochs": 5.0, "runs": 180, "only_here": ["conv 3-2"], "contradicted": [], "chosen": "a-b"}
 AGAINST = LONGER | {"contradicted": ["conv 2-1"], "only_here": []}
 LAST = list(PARAMS.models)[-1]
+HIGH = dict.fromkeys(DATASETS, 0.9999)
 CASES: dict[str, Params] = {
     "usual": PARAMS,
     "one fold": changed(PARAMS, folds=(0,)),
     "two folds": changed(PARAMS, folds=(0, 1)),
     "two seeds": changed(PARAMS, seeds=(0, 1)),
-    "none chosen": changed(PARAMS, compare=PARAMS.compare.model_copy(update={"target_accuracy": 0.9999})),
+    "none chosen": changed(PARAMS, compare=PARAMS.compare.model_copy(update={"target_accuracy": HIGH})),
     "one kernel": changed(PARAMS, kernels={"medium": 5}),
     "four kernels": changed(PARAMS, kernels={"tiny": 1, "small": 3, "medium": 5, "large": 7}),
     "one layout": changed(PARAMS, models={LAST: PARAMS.models[LAST]}),
@@ -31,6 +33,11 @@ CASES: dict[str, Params] = {
     "a network collapsed": PARAMS,
     "contradicted": PARAMS,
 }
+
+
+def about(dataset: str) -> dict[str, Any]:
+    """Returns the facts that say which data set a study is about."""
+    return {"dataset": dataset, "classes": list(DATASETS[dataset].classes)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +74,14 @@ def sample(case: str = "usual") -> Sample:
     runs = sample_runs(params)
     if "collapsed" in case:
         runs.loc[range(1 if "run" in case else 6), "validation_correct"] = 1135
-    study = analyse(runs, params.networks(), params.compare)
+    study = analyse(runs, params.networks(), params.criteria)
     longer = {"usual": LONGER, "contradicted": AGAINST}.get(case)
     labels = np.arange(600, dtype=np.uint8) % 10
     predicted = np.where(np.arange(600) % 50 < 2, (labels + 3) % 10, labels)[np.newaxis]
     return Sample(
         study.networks,
         study.effects,
-        study.facts | {"epochs": params.train.epochs, "longer": longer},
+        study.facts | {"epochs": params.train.epochs, "longer": longer, **about("MNIST")},
         sample_curves(params),
         confusion(labels, predicted.astype(np.uint8)),
     )

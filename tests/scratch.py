@@ -3,11 +3,13 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from mnist_cnn.numerics import PINS
+from mnist_cnn.paths import raw_folder
 
 TOP = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {
@@ -67,3 +69,15 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in files
         if path.parts[0] not in (".git", ".dvc") and "__pycache__" not in path.parts
     }
+
+
+def mnist() -> str:
+    """Returns a folder that holds MNIST: the checkout's own, or one that is fetched once."""
+    raw = raw_folder("MNIST")
+    if (TOP / raw).is_dir():
+        return str(TOP / raw)
+    cache = TOP / ".pytest_cache/mnist"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TOP / "params.yaml", cache)
+    run(cache, f"python {TOP}/src/download.py")
+    return str(cache / raw)

@@ -86,7 +86,8 @@ def test_choice_is_a_network_and_its_recipe(compared: Path, params: Params) -> N
         **{"name": facts["chosen"], "shown": True, "model": model, "kernel": kernel},
         "kernel_size": params.kernels[kernel],
         **params.models[model].model_dump(mode="json"),
-        "recipe": params.train.model_dump(exclude={"seeds", "folds"}),
+        "dataset": "MNIST",
+        "recipe": {"epochs": 3.0, "batch_size": 64, "learning_rate": 0.01, "warmup": 0.1},
     }
 
 

@@ -17,7 +17,7 @@ from mnist_cnn.data import (
     stratified_folds,
 )
 from mnist_cnn.mnist import SPLITS, idx_bytes
-from mnist_cnn.paths import PARAMS, PLOTS, PREPARED, RAW
+from mnist_cnn.paths import PARAMS, PLOTS, PREPARED, raw_folder
 from mnist_cnn.tables import read_table
 from tests.digits import make_images
 from tests.scratch import TOP
@@ -52,7 +52,7 @@ def test_inside_and_outside_make_up_the_whole() -> None:
     assert data.outside(1).tolist() == [0, 2, 3, 5]
 
 
-def test_contact_sheet_has_a_row_a_digit() -> None:
+def test_contact_sheet_has_a_row_a_class() -> None:
     labels = np.tile(np.arange(10, dtype=np.uint8), 3)
     pixels = np.broadcast_to(labels[:, None, None], (30, 28, 28)).copy()
     sheet = contact_sheet(Images(pixels, labels), columns=3)
@@ -64,11 +64,12 @@ def test_contact_sheet_has_a_row_a_digit() -> None:
 def test_prepare_writes_folds_pictures_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     PARAMS.write_bytes((TOP / PARAMS).read_bytes())
-    RAW.mkdir(parents=True)
+    raw = raw_folder("MNIST")
+    raw.mkdir(parents=True)
     train, test = make_images(600), make_images(210, seed=1)
     for names, images in zip(SPLITS.values(), (train, test), strict=True):
-        (RAW / names[0]).write_bytes(idx_bytes(images.pixels))
-        (RAW / names[1]).write_bytes(idx_bytes(images.labels))
+        (raw / names[0]).write_bytes(idx_bytes(images.pixels))
+        (raw / names[1]).write_bytes(idx_bytes(images.labels))
     prepare.main()
     data = load_training_set(PREPARED)
     assert (data.images.pixels == train.pixels).all()
@@ -77,6 +78,13 @@ def test_prepare_writes_folds_pictures_and_counts(tmp_path: Path, monkeypatch: p
     counts = read_table(PLOTS / "class_counts.csv").groupby("part")["images"].sum()
     assert counts.to_dict() == {f"fold {fold}": 100 for fold in range(6)} | {"test": 210}
     assert (PLOTS / "samples.png").read_bytes().startswith(b"\x89PNG")
-    (RAW / SPLITS["test"][1]).write_bytes(b"cut")
-    with pytest.raises(UserError, match=r"^data/raw/MNIST/raw, test: not IDX"):
-        prepare.main()
+    labels = raw / SPLITS["test"][1]
+    for content, fault in (
+        (b"cut", "not IDX"),
+        (idx_bytes(test.pixels), "holds an array of 3 dimensions, must have 1"),
+        (idx_bytes(test.labels[:-1]), "must hold 210 labels from 0 to 9"),
+        (idx_bytes(test.labels + np.uint8(1)), "must hold 210 labels from 0 to 9"),
+    ):
+        labels.write_bytes(content)
+        with pytest.raises(UserError, match=f"^{labels}: {fault}.*; remove it and run `dvc repro download`$"):
+            prepare.main()

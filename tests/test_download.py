@@ -8,12 +8,12 @@ import pytest
 import download as stage
 from mnist_cnn import sources
 from mnist_cnn.command import run
-from mnist_cnn.mnist import fingerprint
-from mnist_cnn.paths import PARAMS, RAW
+from mnist_cnn.mnist import DATASETS, Dataset, md5
+from mnist_cnn.paths import PARAMS, raw_folder
 from tests.scratch import TOP, tree
 
 CONTENTS = {"images": b"some images", "labels": b"some labels"}
-EXPECTED = {name: fingerprint(content) for name, content in CONTENTS.items()}
+EXPECTED = {name: md5(content) for name, content in CONTENTS.items()}
 WHOLE = {"raw/images": b"some images", "raw/labels": b"some labels"}
 
 
@@ -27,7 +27,7 @@ def fetch(monkeypatch):
     """Replaces the sources; returns what was asked for, call by call."""
     calls = []
 
-    def fake(files):
+    def fake(_dataset, files, _scratch):
         calls.append(set(files))
         return sources.Fetched({name: CONTENTS[name] for name in files}, "a source", ["another: was shut"])
 
@@ -37,7 +37,7 @@ def fetch(monkeypatch):
 
 @pytest.mark.usefixtures("fetch")
 def test_writes_the_files_and_nothing_else(folder, capsys):
-    stage.download(folder, EXPECTED)
+    stage.download("MNIST", folder, EXPECTED)
     assert tree(folder.parent) == WHOLE
     out, err = capsys.readouterr()
     assert out.splitlines()[-1] == f"{folder}: 2 of 2 files from a source"
@@ -50,13 +50,13 @@ def test_keeps_what_is_right_and_fetches_the_rest(folder, fetch, capsys):
     (folder / "labels").write_bytes(b"some label")
     for times in range(2):
         (folder / "labels.gz").write_bytes(b"left over")
-        stage.download(folder, EXPECTED)
+        stage.download("MNIST", folder, EXPECTED)
         assert fetch == [{"labels"}]
         assert tree(folder.parent) == WHOLE
         said = "all 2 files were there" if times else "1 of 2 files from a source"
         assert capsys.readouterr().out == f"{folder}: {said}\n"
     before = (folder / "images").stat()
-    stage.download(folder, EXPECTED)
+    stage.download("MNIST", folder, EXPECTED)
     assert (folder / "images").stat().st_ino == before.st_ino
 
 
@@ -84,8 +84,17 @@ def test_a_failure_at_any_moment_leaves_what_was_there(folder, error, moment, mo
             Path, "rename", lambda path, to: fail() if path.name == "raw" else rename(path, to)
         )
     with pytest.raises(type(error)):
-        stage.download(folder, EXPECTED)
+        stage.download("MNIST", folder, EXPECTED)
     assert tree(folder.parent) == {"raw/images": b"some images"}
+
+
+@pytest.mark.usefixtures("fetch")
+def test_what_a_killed_download_left_is_removed(folder):
+    left = folder.parent / ".download-x"
+    left.mkdir(parents=True)
+    (left / "half a file").touch()
+    stage.download("MNIST", folder, EXPECTED)
+    assert tree(folder.parent) == WHOLE
 
 
 # The command
@@ -100,22 +109,23 @@ def checkout(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("fetch")
 def test_command_downloads_into_the_folder_of_torchvision(checkout, monkeypatch):
-    monkeypatch.setattr(stage, "FILES", EXPECTED)
+    monkeypatch.setitem(DATASETS, "MNIST", Dataset(EXPECTED, ()))
     run(stage.main)
-    assert tree(checkout / RAW) == CONTENTS
-    assert RAW.as_posix() == "data/raw/MNIST/raw"
+    assert tree(checkout / raw_folder("MNIST")) == CONTENTS
+    assert raw_folder("MNIST").as_posix() == "data/raw/MNIST/raw"
 
 
 def test_a_failure_is_one_message_and_status_1(checkout, monkeypatch):
     monkeypatch.setenv(sources.MIRROR, "ftp://x")
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setattr(sys, "executable", "no-python")
     with pytest.raises(SystemExit) as end:
         run(stage.main)
     assert str(end.value).startswith("error: no source could give MNIST\n  MNIST_CNN_MIRROR=ftp://x: ")
-    assert "torchvision.datasets" in str(end.value)
+    assert "torchvision" in str(end.value)
     assert "no-python" in str(end.value)
-    assert not (checkout / "data").exists()
+    assert str(end.value).endswith("or put them into data/raw/MNIST/raw; they are checked")
+    assert tree(checkout).keys() == {"params.yaml"}
 
 
 @pytest.mark.usefixtures("checkout")

@@ -1,27 +1,40 @@
-"""The facts of MNIST, and the IDX format."""
+"""The facts of the data sets, and the IDX format."""
+
+import gzip
 
 import numpy as np
 import pytest
+from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from mnist_cnn.mnist import (
-    FILES,
-    IMAGE_SIZE,
+    CLASSES,
+    DATASETS,
+    MOST_BYTES,
     SPLITS,
-    TEST_IMAGES,
-    TRAIN_IMAGES,
     idx_bytes,
     idx_files,
     read_idx,
+    unpacked,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
 LABELS = np.array([7, 2, 1, 0], np.uint8)
 
 
-def test_sizes_follow_from_the_numbers_of_images():
-    for (images, labels), count in zip(SPLITS.values(), (TRAIN_IMAGES, TEST_IMAGES), strict=True):
-        assert (FILES[images].size, FILES[labels].size) == (16 + count * IMAGE_SIZE**2, 8 + count)
+@pytest.mark.parametrize("name", DATASETS)
+def test_files_are_those_of_torchvision(name):
+    known = dict(getattr(datasets, name).resources)
+    files = DATASETS[name].files
+    assert [one.removesuffix(".gz") for one in files] == [one for both in SPLITS.values() for one in both]
+    assert {one: known[one] for one in files if one in known} == (files if name != "MNIST" else {})
+    assert len(set(DATASETS[name].classes)) == CLASSES
+
+
+def test_unpacking_is_bounded():
+    assert unpacked(gzip.compress(b"some", mtime=0)) == b"some"
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        unpacked(gzip.compress(bytes(MOST_BYTES + 1), 1, mtime=0))
 
 
 def test_bytes_are_as_the_format_has_them():
@@ -86,7 +99,7 @@ def test_every_byte_survives_the_way_through_floats():
     labels = np.array([9, 8, 7, 6, 5])
     pixels = images.reshape(5, 784).astype(np.float32) / 256
     contents = idx_files(*((pixels[part], labels[part]) for part in (slice(0, 2), slice(2, 3), slice(3, 5))))
-    assert set(contents) == set(FILES)
+    assert set(contents) == set(DATASETS["MNIST"].files)
     for split, part in (("train", slice(0, 3)), ("test", slice(3, 5))):
         for name, array in zip(SPLITS[split], (images, labels), strict=True):
             np.testing.assert_array_equal(read_idx(contents[name]), array[part])

@@ -90,7 +90,14 @@ def test_grid_is_every_model_with_every_kernel(params: Params) -> None:
         ("data/dataset", "CIFAR10", "data.dataset is 'CIFAR10': must be 'MNIST'"),
         ("data/folds", 1, "data.folds is 1: must be greater than or equal to 2"),
         ("compare/margin", 0, "compare.margin is 0: must be greater than 0"),
-        ("compare/target_accuracy", 98, "compare.target_accuracy is 98: must be less than 1"),
+        ("compare/target_accuracy/MNIST", 98, "compare.target_accuracy.MNIST is 98: must be less than 1"),
+        (
+            "compare/target_accuracy",
+            {"MNIST": 0.9, "KMNIST": 0.9},
+            "FashionMNIST is missing: one for each",
+        ),
+        ("compare/target_accuracy/CIFAR10", 0.9, "compare.target_accuracy.CIFAR10 is unknown: one for"),
+        ("kernels/Nul", 9, "kernels: the name 'Nul' is Windows' own"),
     ],
 )
 def test_mistake_is_one_line(tmp_path: Path, key: str, value: Any, line: str) -> None:

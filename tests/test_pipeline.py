@@ -12,10 +12,9 @@ import pytest
 import yaml
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
-from mnist_cnn.paths import RAW
 from mnist_cnn.sources import MIRROR
 from mnist_cnn.tables import read_table
-from tests.scratch import TOP, commit, copy_sources, run, stages_run
+from tests.scratch import TOP, commit, copy_sources, mnist, run, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -54,17 +53,6 @@ def shrink(params: Path) -> None:
     content["models"] = {model: content["models"][model] for model in MODELS}
     content["train"] |= {"seeds": [0], "folds": [0, 1], "epochs": 0.1, "curve_images": 200}
     params.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def mnist() -> str:
-    """Returns a folder that holds MNIST: the checkout's own, or one that is fetched once."""
-    if (TOP / RAW).is_dir():
-        return str(TOP / RAW)
-    cache = TOP / ".pytest_cache/mnist"
-    cache.mkdir(parents=True, exist_ok=True)
-    shutil.copy(TOP / "params.yaml", cache)
-    run(cache, f"python {TOP}/src/download.py")
-    return str(cache / RAW)
 
 
 @pytest.fixture(scope="module")

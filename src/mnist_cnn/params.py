@@ -1,6 +1,7 @@
 """The choices of params.yaml, checked as a whole before anything runs."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,10 +20,11 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mnist_cnn.command import UserError
 from mnist_cnn.grid import Network
-from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
+from mnist_cnn.mnist import DATASETS, IMAGE_SIZE, TRAIN_IMAGES
 from mnist_cnn.paths import PARAMS
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")  # DVC's matrix loses other names without a word
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows has no files of such names
 MOST_BYTES = 100_000
 MOST_CONV_LAYERS = IMAGE_SIZE.bit_length() - 1  # each halves the image
 
@@ -77,7 +79,7 @@ class _Section(BaseModel):
 class Data(_Section):
     """How the training images are cut."""
 
-    dataset: Literal["MNIST"]
+    dataset: Literal["MNIST", "FashionMNIST", "KMNIST"]
     folds: Annotated[int, Field(ge=2, le=60)]
     seed: Seed
 
@@ -103,10 +105,19 @@ class Train(_Section):
     numerics: Literal["portable", "native"]
 
 
-class Compare(_Section):
-    """What the comparison is held against."""
+@dataclass(frozen=True)
+class Criteria:
+    """What the comparison is held against, on the data set that it is about."""
 
-    target_accuracy: Annotated[Number, Field(gt=0, lt=1)]
+    target_accuracy: float
+    margin: float
+    confidence: float
+
+
+class Compare(_Section):
+    """What the comparison is held against; the target accuracy of each data set."""
+
+    target_accuracy: dict[Any, Annotated[Number, Field(gt=0, lt=1)]]
     margin: Annotated[Number, Field(gt=0, lt=1)]
     confidence: Annotated[Number, Field(ge=0.5, le=0.999)]
 
@@ -127,6 +138,8 @@ class Params(_Section):
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 message = "the name {name} must be a letter followed by at most 39 letters, digits or _"
                 raise PydanticCustomError("name", message, {"name": repr(name)})
+            if RESERVED.fullmatch(name):
+                raise PydanticCustomError("name", "the name {name} is Windows' own", {"name": repr(name)})
         return value
 
     @field_validator("kernels", "models")
@@ -155,6 +168,20 @@ class Params(_Section):
                 message = f"train.{key} is {value!r}: must be {allowed}"
                 raise PydanticCustomError("fit", "{message}", {"message": message})
         return self
+
+    @model_validator(mode="after")
+    def _has_targets(self) -> Self:
+        for name in self.compare.target_accuracy.keys() ^ DATASETS.keys():
+            fault = "is missing" if name in DATASETS else "is unknown"
+            message = f"compare.target_accuracy.{name} {fault}: one for each of {', '.join(DATASETS)}"
+            raise PydanticCustomError("fit", "{message}", {"message": message})
+        return self
+
+    @property
+    def criteria(self) -> Criteria:
+        """What holds on the data set that is chosen."""
+        target = self.compare.target_accuracy[self.data.dataset]
+        return Criteria(target, self.compare.margin, self.compare.confidence)
 
     def networks(self) -> tuple[Network, ...]:
         """Returns every network of the grid, in the order of params.yaml: kernels within models."""

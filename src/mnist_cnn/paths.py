@@ -7,17 +7,23 @@ LOCK = Path("dvc.lock")
 REFERENCE = Path("benchmarks/reference_runs.csv")  # the same grid, trained longer
 
 DATA = Path("data")
-RAW = DATA / "raw" / "MNIST" / "raw"
+RAW = DATA / "raw"
 PREPARED = DATA / "prepared"
 WEIGHTS = DATA / "weights"
 TRAINING = DATA / "training"
 TIMING = DATA / "timing"
 EVALUATION = DATA / "evaluation"
+EXPORT = DATA / "export"
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 REPORT = Path("report")
 FIGURES = REPORT / "figures"
+
+
+def raw_folder(dataset: str) -> Path:
+    """Returns the folder in which torchvision looks for the files of a data set."""
+    return RAW / dataset / "raw"
 
 
 def weights_file(seed: int, fold: int) -> str:

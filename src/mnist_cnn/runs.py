@@ -100,7 +100,7 @@ def load_predictions(networks: Sequence[Network]) -> tuple[NDArray[np.uint8], ND
 
 def load_reference(params: Params) -> pd.DataFrame | None:
     """Returns the runs of the same networks, trained longer (column `epochs`); None if there are none."""
-    if not REFERENCE.exists():
+    if not REFERENCE.exists() or params.data.dataset != "MNIST":
         return None
     runs, same = read_table(REFERENCE), ["model", "kernel_size", "parameters"]
     grid = pd.DataFrame([describe(network) for network in params.networks()])

