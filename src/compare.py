@@ -86,7 +86,9 @@ def main() -> None:
         "networks": study.networks,
         "effects": study.effects,
         "learning_curves": load_curves(params),
-        "confusion": confusion(load_training_set(PREPARED).images.labels, load_predictions([shown])[0]),
+        "confusion": confusion(
+            load_training_set(PREPARED).images.labels, load_predictions([shown])[0], facts["classes"]
+        ),
     }
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table)

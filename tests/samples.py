@@ -32,6 +32,7 @@ CASES: dict[str, Params] = {
     "a run collapsed": PARAMS,
     "a network collapsed": PARAMS,
     "contradicted": PARAMS,
+    "clothes": changed(PARAMS, data=PARAMS.data.model_copy(update={"dataset": "FashionMNIST"})),
 }
 
 
@@ -81,9 +82,9 @@ def sample(case: str = "usual") -> Sample:
     return Sample(
         study.networks,
         study.effects,
-        study.facts | {"epochs": params.train.epochs, "longer": longer, **about("MNIST")},
+        study.facts | {"epochs": params.train.epochs, "longer": longer, **about(params.data.dataset)},
         sample_curves(params),
-        confusion(labels, predicted.astype(np.uint8)),
+        confusion(labels, predicted.astype(np.uint8), DATASETS[params.data.dataset].classes),
     )
 
 

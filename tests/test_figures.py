@@ -30,9 +30,11 @@ from mnist_cnn.figures import (
 )
 from mnist_cnn.figures.style import TIERS
 from mnist_cnn.grid import Network
+from tests.samples import about
 
 TOP = Path(__file__).parent.parent
 Drawn = dict[str, dict[str, Figure]]  # of each grid, of each figure
+
 FACTS = {"margin": 0.002, "target": 0.98}
 # conv layers, linear layers, kernel sizes
 GRIDS: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {
@@ -119,7 +121,8 @@ def missed_table(count: int) -> pd.DataFrame:
 def draw_all(grid: str) -> dict[str, Figure]:
     networks = network_table(grid)
     chosen = networks.loc[networks["chosen"], "network"].tolist()
-    facts = {**FACTS, "chosen": chosen[0] if chosen else None, "most_accurate": networks["network"][0]}
+    shown = {"chosen": chosen[0] if chosen else None, "most_accurate": networks["network"][0]}
+    facts = FACTS | about("FashionMNIST" if grid == "one_network" else "MNIST") | shown
     several = effect_table() if len(networks) > 1 else effect_table()[:0]
     if grid == "one_fold":
         several = several.assign(lower=np.nan, upper=np.nan, verdict="open")
@@ -297,6 +300,8 @@ def test_mistakes_leave_the_diagonal_out_and_count_what_they_show(drawn: Drawn):
     assert "24 of 57 images that all networks get wrong: true → predicted" in texts
     assert len(drawn["default"]["mistakes"].axes[1].images) == 24
     assert "0 images that all networks get wrong: true → predicted" in words(drawn["one_fold"]["mistakes"])
+    assert {"3 → 6", "9"} <= set(texts)
+    assert {"Dress\n→ Shirt", "Boot"} <= set(words(drawn["one_network"]["mistakes"]))
 
 
 def test_timing_shows_every_network_and_every_ratio(drawn: Drawn):

@@ -10,15 +10,15 @@ def digits(*rows: list[int]) -> NDArray[np.uint8]:
     return np.array(rows, np.uint8)
 
 
-def test_confusion_counts_every_pair_of_digits():
-    table = confusion(digits([1, 1, 7])[0], digits([1, 7, 7], [7, 7, 1]))
+def test_confusion_counts_every_pair_of_classes():
+    table = confusion(digits([1, 1, 7])[0], digits([1, 7, 7], [7, 7, 1]), list("abcdefghij"))
     counts = {(row.actual, row.predicted): row.images for row in table.itertuples() if row.images}
-    assert counts == {(1, 1): 1, (1, 7): 3, (7, 7): 1, (7, 1): 1}
+    assert counts == {("b", "b"): 1, ("b", "h"): 3, ("h", "h"): 1, ("h", "b"): 1}
     assert len(table) == 100
 
 
 def test_confusion_leaves_out_what_no_run_judged():
-    assert confusion(digits([1, 2])[0], digits([255, 2], [255, 255]))["images"].sum() == 1
+    assert confusion(digits([1, 2])[0], digits([255, 2], [255, 255]), list("abcdefghij"))["images"].sum() == 1
 
 
 def test_only_images_that_every_judge_gets_wrong_are_listed():

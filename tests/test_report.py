@@ -227,3 +227,12 @@ def test_answer_takes_its_place_in_a_readme() -> None:
     assert replace_answer(new, "| a\\1 |\n") == new
     assert replace_answer("no markers", "answer") == "no markers"
     assert "(report/timing.md)" in answer(sample(), "en", "report/")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_another_data_set_is_named_and_so_are_its_classes(language: str) -> None:
+    text = report(sample("clothes"), language)
+    assert "FashionMNIST" in text.splitlines()[0]
+    assert "T-shirt, Trouser, " in text
+    assert re.search(r"T-shirt (for|за) Dress", text)
+    assert not re.search(r"digit|цифр", text)
