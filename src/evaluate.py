@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from mnist_cnn import numerics
 from mnist_cnn.arguments import read_place
 from mnist_cnn.command import run
 from mnist_cnn.data import Images, TrainingSet, load_test_images, load_training_set
-from mnist_cnn.files import replacing, write_csv
+from mnist_cnn.files import read_tensors, replacing, write_csv
 from mnist_cnn.grid import Network
 from mnist_cnn.parallel import Report, run_all
 from mnist_cnn.paths import EVALUATION, PREPARED, WEIGHTS, weights_file
@@ -108,11 +108,10 @@ def main() -> None:
     task = Task(network, load_training_set(PREPARED), load_test_images(PREPARED))
     pairs = list(product(train.seeds, train.folds))
     shares = np.arange(len(task.test.labels)) % len(pairs)
-    folder = WEIGHTS / network.place
-    cells = [
-        Cell(seed, fold, load_file(folder / weights_file(seed, fold)), np.flatnonzero(shares == number))
-        for number, (seed, fold) in enumerate(pairs)
-    ]
+    cells = []
+    for number, (seed, fold) in enumerate(pairs):
+        weights = read_tensors(WEIGHTS / network.place / weights_file(seed, fold), network.tensors)
+        cells.append(Cell(seed, fold, weights, np.flatnonzero(shares == number)))
     judged = run_all(f"evaluate {network.name}", work, task, cells, line)
     folder = EVALUATION / network.place
     rows = run_rows(judged)

@@ -20,36 +20,29 @@ from mnist_cnn.data import (
     save_prepared,
     stratified_folds,
 )
-from mnist_cnn.files import replacing, write_csv
-from mnist_cnn.mnist import CLASSES, DATASETS, SPLITS, read_idx, unpacked
+from mnist_cnn.files import reading, replacing, write_csv
+from mnist_cnn.mnist import DATASETS, SPLITS, md5, read_idx, unpacked
 from mnist_cnn.params import load_params
 from mnist_cnn.paths import PLOTS, PREPARED, raw_folder
 
 SAMPLES = 20  # of each class, in the contact sheet
 
 
-def read_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Reads images (3 dimensions) or labels (1) from a file that may be there packed, as `.gz`."""
-    packed = path.with_name(f"{path.name}.gz")
-    try:
-        array = read_idx(path.read_bytes() if path.exists() else unpacked(packed.read_bytes()))
-        if array.ndim != dimensions:
-            raise ValueError(f"holds an array of {array.ndim} dimensions, must have {dimensions}")
-        return array
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; remove it and run `dvc repro download`") from None
+def read_file(path: Path, expected: str) -> NDArray[np.uint8]:
+    """Reads one of the four files, if it is whole and unchanged."""
+    with reading(path):
+        content = path.read_bytes()
+    if (actual := md5(content)) != expected:
+        raise UserError(f"{path}: MD5 {actual}, must be {expected}; remove it and run `dvc repro download`")
+    return read_idx(unpacked(content) if path.suffix == ".gz" else content)
 
 
 def read_split(dataset: str, split: str) -> Images:
     """Reads the images and labels of `train` or `test`."""
-    folder, (images, labels) = raw_folder(dataset), SPLITS[split]
-    both = Images(read_array(folder / images, 3), read_array(folder / labels, 1))
-    if len(both.pixels) != len(both.labels) or both.labels.max(initial=0) >= CLASSES:
-        raise UserError(
-            f"{folder / labels}: must hold {len(both.pixels)} labels from 0 to {CLASSES - 1}, one an image; "
-            "remove it and run `dvc repro download`"
-        )
-    return both
+    folder, files = raw_folder(dataset), DATASETS[dataset].files
+    named = {name.removesuffix(".gz"): name for name in files}
+    images, labels = (read_file(folder / named[name], files[named[name]]) for name in SPLITS[split])
+    return Images(images, labels)
 
 
 def save_picture(path: Path, picture: Any) -> None:

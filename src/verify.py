@@ -24,7 +24,7 @@ from mnist_cnn.command import UserError, run
 from mnist_cnn.params import load_params
 from mnist_cnn.paths import EVALUATION, LOCK, PLOTS, RAW, raw_folder
 from mnist_cnn.tables import read_table
-from mnist_cnn.verify import first_difference, same_bits
+from mnist_cnn.verify import EXPORTED, first_difference, folders, same_bits
 
 
 def check_fingerprint() -> None:
@@ -97,7 +97,7 @@ def verify(names: list[str]) -> bool:
         runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv", clone)))
         for name in chosen:
             place = networks[name].place
-            if same_bits(committed, again, place):
+            if same_bits(committed, again, folders(place)):
                 print(f"{name}: same bits")
                 continue
             rows = runs[runs["network"] == name]
@@ -105,10 +105,12 @@ def verify(names: list[str]) -> bool:
             print(f"{name}: {f'different: {difference}' if difference else 'same counts'}")
             right = right and difference is None
         changed = [] if names else changed_files(clone)
+        if not names and not same_bits(committed, again, EXPORTED):
+            changed.append("the exported network")
         for name in changed:
             print(f"{name}: different from what is committed")
         if not names and not changed:
-            print("tables, figures and texts: same bytes")
+            print("tables, figures, texts and the exported network: same bytes")
     return right and not changed
 
 

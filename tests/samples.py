@@ -9,7 +9,7 @@ import pandas as pd
 
 from mnist_cnn.mistakes import confusion
 from mnist_cnn.mnist import DATASETS
-from mnist_cnn.params import Params, load_params
+from mnist_cnn.params import Params, Targets, load_params
 from mnist_cnn.runs import describe
 from mnist_cnn.statistics.study import analyse
 from tests.fake_study import accuracy, changed
@@ -18,7 +18,7 @@ PARAMS = load_params()
 LONGER = {"epochs": 5.0, "runs": 180, "only_here": ["conv 3-2"], "contradicted": [], "chosen": "a-b"}
 AGAINST = LONGER | {"contradicted": ["conv 2-1"], "only_here": []}
 LAST = list(PARAMS.models)[-1]
-HIGH = dict.fromkeys(DATASETS, 0.9999)
+HIGH = Targets(**dict.fromkeys(DATASETS, 0.9999))
 CASES: dict[str, Params] = {
     "usual": PARAMS,
     "one fold": changed(PARAMS, folds=(0,)),

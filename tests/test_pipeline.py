@@ -19,7 +19,7 @@ from tests.scratch import TOP, commit, copy_sources, mnist, run, stages_run
 pytestmark = pytest.mark.slow
 
 MODELS = ("conv1_linear1", "conv2_linear2")
-WRITTEN = {"compare", "timing", "report", "page"}
+WRITTEN = {"compare", "timing", "report", "page", "card"}
 
 
 def stages(models: tuple[str, ...], *kernels: str) -> set[str]:
@@ -79,7 +79,7 @@ def clone(first_run: tuple[Path, str]) -> Path:
 
 
 def test_first_run_makes_every_stage(first_run: tuple[Path, str]) -> None:
-    expected = {"download", "prepare"} | stages(MODELS, "small", "large") | WRITTEN
+    expected = {"download", "prepare", "export"} | stages(MODELS, "small", "large") | WRITTEN
     assert stages_run(first_run[1]) == expected
     assert "Traceback" not in first_run[1]
     assert "Warning" not in first_run[1]
@@ -98,7 +98,10 @@ def test_readme_shows_no_other_experiment() -> None:
 
 @pytest.mark.parametrize("command", EXPERIMENTS)
 def test_experiment_runs_what_depends_on_the_change(clone: Path, command: str) -> None:
-    assert stages_run(run(clone, command)) == EXPERIMENTS[command] | {"download"}
+    choice = (clone / "plots/choice.json").read_bytes()
+    ran = stages_run(run(clone, command))
+    assert ran - {"export"} == EXPERIMENTS[command] | {"download"}
+    assert ("export" in ran) == (choice != (clone / "plots/choice.json").read_bytes())
     networks = (clone / "metrics/networks.json").read_text(encoding="utf-8")
     assert ("-huge" in networks) == ("+kernels.huge" in command)
     assert ("-large" in networks) == ("~kernels.large" not in command)

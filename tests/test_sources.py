@@ -261,13 +261,15 @@ def test_torchvision_is_given_a_time_limit(silent, monkeypatch):
 
 def test_torchvision_that_fails_is_one_line(torchvision_mirror, monkeypatch):
     path = torchvision_mirror / f"{LABELS}.gz"
-    right = md5(path.read_bytes())
-    path.write_bytes(b"cut")
-    assert f"{path.name}: expected MD5 {right}, found {md5(b'cut')}" in failure().splitlines()[1]
+    right = path.read_bytes()
+    path.write_bytes(packed(b"other"))
+    assert f"expected MD5 {EXPECTED[LABELS]}, found {md5(b'other')}" in failure().splitlines()[1]
+    path.write_bytes(right[:-9])
+    assert f"{path.name} (not whole gzip: " in failure().splitlines()[1]
     path.unlink()
     line = failure().splitlines()[1]
-    assert line.startswith("  torchvision: Error downloading ")
-    assert line.endswith("File not found")
+    assert line.startswith(f"  torchvision: {LABELS}: not at http://")
+    assert line.endswith("File not found)")
     monkeypatch.setitem(sys.modules, "torchvision", None)
     assert "torchvision" in failure().splitlines()[1]
 

@@ -9,7 +9,7 @@ import pytest
 import verify as script
 from mnist_cnn import fingerprint
 from mnist_cnn.command import UserError
-from mnist_cnn.verify import FOLDERS, first_difference, folder_hashes, same_bits
+from mnist_cnn.verify import FOLDERS, first_difference, folders, hashes, same_bits
 from tests.scratch import TOP, commit, run
 
 PLACE = "conv1_linear1/small"
@@ -30,17 +30,17 @@ def lock(**changed: str) -> dict[str, Any]:
 
 
 def test_hashes_are_those_of_the_network() -> None:
-    assert folder_hashes(lock(), PLACE) == {
+    assert hashes(lock(), folders(PLACE)) == {
         f"data/{folder}/{PLACE}": f"{PLACE} {folder}" for folder in FOLDERS
     }
 
 
 def test_same_bits_are_all_three_folders_and_no_measured_times() -> None:
-    assert same_bits(lock(), lock(timing="measured again"), PLACE)
+    assert same_bits(lock(), lock(timing="measured again"), folders(PLACE))
     for folder in FOLDERS:
-        assert not same_bits(lock(), lock(**{folder: "other"}), PLACE)
-        assert same_bits(lock(), lock(**{folder: "other"}), "b/small")
-    assert not same_bits(lock(), lock(), "c/small")  # in neither
+        assert not same_bits(lock(), lock(**{folder: "other"}), folders(PLACE))
+        assert same_bits(lock(), lock(**{folder: "other"}), folders("b/small"))
+    assert not same_bits(lock(), lock(), folders("c/small"))  # in neither
 
 
 def runs(**changed: list[int]) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.files import read_json, write_array, write_json
-from mnist_cnn.mnist import CLASSES
+from mnist_cnn.files import read_array, read_json, reading, write_array, write_json
+from mnist_cnn.mnist import CLASSES, IMAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,32 @@ def save_prepared(folder: Path, data: TrainingSet, test: Images) -> None:
 
 
 def load_training_set(folder: Path) -> TrainingSet:
-    """Reads the training images with their folds."""
-    images = Images(np.load(folder / "train_images.npy"), np.load(folder / "train_labels.npy"))
-    normalisation = read_json(folder / "normalisation.json")
-    return TrainingSet(images, np.load(folder / "folds.npy"), **normalisation)
+    """Reads the training images with their folds.
+
+    Raises:
+        UserError: A file is missing or not as `save_prepared` wrote it; so for the test images.
+    """
+    images, folds = _load_images(folder, "train"), read_array(folder / "folds.npy")
+    with reading(folder / "folds.npy"):
+        if len(folds) != len(images.labels):
+            raise ValueError(f"{len(folds)} folds of {len(images.labels)} images")
+    with reading(folder / "normalisation.json"):
+        numbers = read_json(folder / "normalisation.json")
+        mean, std = float(numbers["mean"]), float(numbers["std"])
+        if not (0 <= mean <= 255 and 0 < std <= 255):
+            raise ValueError(f"mean {mean}, std {std}")
+    return TrainingSet(images, folds, mean, std)
 
 
 def load_test_images(folder: Path) -> Images:
     """Reads the official test images, which no choice may be made by."""
-    return Images(np.load(folder / "test_images.npy"), np.load(folder / "test_labels.npy"))
+    return _load_images(folder, "test")
+
+
+def _load_images(folder: Path, part: str) -> Images:
+    pixels = read_array(folder / f"{part}_images.npy", IMAGE_SIZE, IMAGE_SIZE)
+    labels = read_array(folder / f"{part}_labels.npy")
+    with reading(folder / f"{part}_labels.npy"):
+        if len(labels) != len(pixels) or labels.max(initial=0) >= CLASSES:
+            raise ValueError(f"{len(labels)} labels up to {labels.max(initial=0)} of {len(pixels)} images")
+    return Images(pixels, labels)

@@ -6,12 +6,39 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from mnist_cnn.command import UserError
 
 SIGNIFICANT_DIGITS = 8
+MOST_SAID = 200  # characters of what a library says of a file
+WRONG = (  # what libraries raise at files that are cut or spoilt; the last four at headers of NumPy
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError),
+    *(RecursionError, EOFError, MemoryError, SyntaxError, TokenError),
+)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Says in one line which file is missing, cut, of an older form or edited by hand.
+
+    Raises:
+        UserError: What is read inside is not what a stage wrote.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro`") from None
+    except WRONG as error:
+        what = shorten(repr(error), MOST_SAID)
+        raise UserError(f"{path} is not as its stage wrote it: {what}; run `dvc repro`") from error
 
 
 @contextmanager
@@ -54,7 +81,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> Any:
     """Reads what `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    with reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -70,3 +98,28 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """Writes an array in NumPy's own format."""
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path, *item: int) -> NDArray[np.uint8]:
+    """Reads an array of bytes, of shape (n, *item), in NumPy's own format; nothing is unpickled."""
+    with reading(path), path.open("rb") as file:
+        array: NDArray[np.uint8] = np.lib.format.read_array(file, allow_pickle=False)
+        if array.dtype != np.uint8 or array.ndim != 1 + len(item) or array.shape[1:] != item:
+            raise ValueError(f"{array.dtype} of shape {array.shape}")
+        return array
+
+
+def read_tensors(path: Path, forms: Mapping[str, tuple[str | int | None, ...]]) -> dict[str, NDArray[Any]]:
+    """Reads arrays from a safetensors file.
+
+    Args:
+        path: The file.
+        forms: Name to dtype and lengths: `("float32", None, 3)`, where None is any length.
+    """
+    with reading(path):
+        tensors: dict[str, NDArray[Any]] = load_file(path)
+        for name, form in forms.items():
+            found = (str(tensors[name].dtype), *tensors[name].shape)
+            if len(found) != len(form) or any(b not in (None, a) for a, b in zip(found, form, strict=True)):
+                raise ValueError(f"{name} is {found}, must be {form}")
+        return {name: tensors[name] for name in forms}

@@ -65,3 +65,16 @@ class Network:
         """Features that the first linear layer sees, the units of those between, the logits."""
         side = IMAGE_SIZE >> self.conv_layers
         return (side**2 * self.conv_channels[-1], *self.hidden_units, CLASSES)
+
+    @property
+    def tensors(self) -> dict[str, tuple[str | int, ...]]:
+        """Its trained tensors, first layer first, by PyTorch's names: dtype and shape."""
+        forms: dict[str, tuple[str | int, ...]] = {}
+        for place, (inputs, outputs) in enumerate(pairwise((1, *self.conv_channels))):  # of four modules each
+            forms[f"{4 * place}.weight"] = "float32", outputs, inputs, self.kernel_size, self.kernel_size
+            forms[f"{4 * place + 2}.bias"] = "float32", outputs, 1, 1
+        flat = 4 * self.conv_layers  # a module that only flattens
+        for place, (inputs, outputs) in enumerate(pairwise(self.linear_widths)):  # of two modules each
+            forms[f"{flat + 2 * place + 1}.weight"] = "float32", outputs, inputs
+            forms[f"{flat + 2 * place + 1}.bias"] = "float32", outputs
+        return forms

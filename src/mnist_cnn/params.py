@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -18,27 +16,16 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from mnist_cnn.command import UserError
 from mnist_cnn.grid import Network
-from mnist_cnn.mnist import DATASETS, IMAGE_SIZE, TRAIN_IMAGES
+from mnist_cnn.mnist import IMAGE_SIZE, TRAIN_IMAGES
+from mnist_cnn.params_file import ParamsError, read_params, shown
 from mnist_cnn.paths import PARAMS
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")  # DVC's matrix loses other names without a word
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows has no files of such names
-MOST_BYTES = 100_000
+
+MOST_MISTAKES = 20  # that are told one by one
 MOST_CONV_LAYERS = IMAGE_SIZE.bit_length() - 1  # each halves the image
-
-
-class ParamsError(UserError):
-    """A choice in params.yaml that is not allowed."""
-
-
-def _number(value: Any) -> Any:
-    """Reads `1e-05`, which DVC writes as YAML 1.2 and PyYAML, at YAML 1.1, takes for text."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _odd(value: int) -> int:
@@ -54,7 +41,7 @@ def _different(value: tuple[int, ...]) -> tuple[int, ...]:
 
 
 # The bounds keep a run below about 4 GB: 1,024 images × 256 channels × 784 pixels × 4 bytes, a few times.
-Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Channels = Annotated[int, Field(ge=1, le=256)]
 Units = Annotated[int, Field(ge=1, le=4096)]
@@ -96,10 +83,10 @@ class Train(_Section):
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100), AfterValidator(_different)]
     folds: Annotated[tuple[Fold, ...], Field(min_length=1), AfterValidator(_different)]
-    epochs: Annotated[Number, Field(gt=0, le=1000)]
+    epochs: Annotated[float, Field(gt=0, le=1000)]
     batch_size: Annotated[int, Field(ge=1, le=1024)]
-    learning_rate: Annotated[Number, Field(gt=0, le=1)]
-    warmup: Annotated[Number, Field(gt=0, lt=1)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    warmup: Share
     curve_points: Annotated[int, Field(ge=8, le=1000)]
     curve_images: Annotated[int, Field(ge=1)]
     numerics: Literal["portable", "native"]
@@ -114,12 +101,20 @@ class Criteria:
     confidence: float
 
 
-class Compare(_Section):
-    """What the comparison is held against; the target accuracy of each data set."""
+class Targets(_Section):
+    """The accuracy that a network has to reach on each data set."""
 
-    target_accuracy: dict[Any, Annotated[Number, Field(gt=0, lt=1)]]
-    margin: Annotated[Number, Field(gt=0, lt=1)]
-    confidence: Annotated[Number, Field(ge=0.5, le=0.999)]
+    MNIST: Share
+    FashionMNIST: Share
+    KMNIST: Share
+
+
+class Compare(_Section):
+    """What the comparison is held against."""
+
+    target_accuracy: Targets
+    margin: Share
+    confidence: Annotated[float, Field(ge=0.5, le=0.999)]
 
 
 class Params(_Section):
@@ -137,9 +132,9 @@ class Params(_Section):
         for name in value if isinstance(value, dict) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 message = "the name {name} must be a letter followed by at most 39 letters, digits or _"
-                raise PydanticCustomError("name", message, {"name": repr(name)})
+                raise PydanticCustomError("name", message, {"name": shown(name)})
             if RESERVED.fullmatch(name):
-                raise PydanticCustomError("name", "the name {name} is Windows' own", {"name": repr(name)})
+                raise PydanticCustomError("name", "the name {name} is Windows' own", {"name": shown(name)})
         return value
 
     @field_validator("kernels", "models")
@@ -147,9 +142,10 @@ class Params(_Section):
     def _all_different(cls, value: dict[str, Any]) -> dict[str, Any]:
         seen: dict[Any, str] = {}
         for name, choice in value.items():
-            twin = seen.setdefault(choice, name)
-            if twin != name:
-                raise PydanticCustomError("twin", "{a} and {b} are the same", {"a": twin, "b": name})
+            for one in (choice, name.lower()):  # a and A are one folder to some systems
+                twin = seen.setdefault(one, name)
+                if twin != name:
+                    raise PydanticCustomError("twin", "{a} and {b} are the same", {"a": twin, "b": name})
         return value
 
     @model_validator(mode="after")
@@ -169,18 +165,10 @@ class Params(_Section):
                 raise PydanticCustomError("fit", "{message}", {"message": message})
         return self
 
-    @model_validator(mode="after")
-    def _has_targets(self) -> Self:
-        for name in self.compare.target_accuracy.keys() ^ DATASETS.keys():
-            fault = "is missing" if name in DATASETS else "is unknown"
-            message = f"compare.target_accuracy.{name} {fault}: one for each of {', '.join(DATASETS)}"
-            raise PydanticCustomError("fit", "{message}", {"message": message})
-        return self
-
     @property
     def criteria(self) -> Criteria:
         """What holds on the data set that is chosen."""
-        target = self.compare.target_accuracy[self.data.dataset]
+        target = getattr(self.compare.target_accuracy, self.data.dataset)
         return Criteria(target, self.compare.margin, self.compare.confidence)
 
     def networks(self) -> tuple[Network, ...]:
@@ -205,15 +193,6 @@ def training_steps(train: Train, images: int) -> int:
     return round(train.epochs * images / train.batch_size)
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Refuses aliases, of which a few lines can stand for billions of values."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias (*name) is not allowed")
-        return super().compose_node(parent, index)
-
-
 def load_params(path: Path = PARAMS) -> Params:
     """Reads and checks params.yaml.
 
@@ -222,32 +201,24 @@ def load_params(path: Path = PARAMS) -> Params:
             mistake names the file, the key, the value and what is allowed.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ParamsError(f"{path} is larger than {MOST_BYTES:,} bytes")
-        content = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # a SafeLoader
-    except FileNotFoundError:
-        raise ParamsError(f"{path} is not here: run from the top of the repository") from None
-    except RecursionError:
-        raise ParamsError(f"{path} is not YAML of ours: nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, no such date, 5,000 digits
-        raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    try:
-        return Params.model_validate(content)
+        return Params.model_validate(read_params(path))
     except ValidationError as error:
         # a wrong entry makes its list too short as well, which nobody needs to be told
         mistakes = [one for one in error.errors() if not (one["type"] == "too_short" and one["input"])]
-        raise ParamsError("\n".join(_line(one, path) for one in mistakes)) from None
+        lines = [_line(one, path) for one in mistakes[:MOST_MISTAKES]]
+        more = [f"{path}: {len(mistakes)} mistakes in all"] * (len(mistakes) > len(lines))
+        raise ParamsError("\n".join(lines + more)) from None
 
 
 def _line(error: ErrorDetails, path: Path) -> str:
     """Says in one line which key has which value, and what is allowed."""
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    key = ".".join(shown(part).strip("'") for part in error["loc"] if part != "[key]")
     value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
     allowed = error["msg"].removeprefix("Input should be ")
     match error["type"]:
         case "missing":
             return f"{path}: {key} is missing"
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"{path}: {key} is unknown"
         case "fit":
             return f"{path}: {allowed}"
@@ -255,5 +226,4 @@ def _line(error: ErrorDetails, path: Path) -> str:
             return f"{path}: {key}: {allowed}"
     allowed = re.sub(r".* should (have at \w+ \d+ items?).*", r"must \1", allowed)
     must = "" if allowed.startswith("must") else "must be "
-    shown = repr(value)
-    return f"{path}: {key or 'the whole'} is {shown[:80]}{'…' * (len(shown) > 80)}: {must}{allowed}"
+    return f"{path}: {key or 'the whole'} is {shown(value)}: {must}{allowed}"

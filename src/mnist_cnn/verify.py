@@ -1,32 +1,34 @@
 """Whether networks that were trained again are those of the committed results."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+EXPORTED = {
+    f"data/export/{name}" for name in ("agreement.json", "model.onnx", "model.safetensors", "README.md")
+}
 FOLDERS = ("weights", "training", "evaluation")  # below data/, of each network: all that repeats to the bit
 COUNTS = ["validation_correct", "validation_images", "test_correct", "test_images"]
 RUN = ["seed", "fold"]
 
 
-def folder_hashes(lock: Mapping[str, Any], place: str) -> dict[str, str]:
-    """Returns what a dvc.lock records of a network's folders: path → hash.
+def folders(place: str) -> set[str]:
+    """Names the outputs of a network; its `place` is such as `conv1_linear1/small`."""
+    return {f"data/{folder}/{place}" for folder in FOLDERS}
 
-    Args:
-        lock: The content of dvc.lock.
-        place: The network's folder below those of the stages, such as `conv1_linear1/small`.
-    """
-    wanted = {f"data/{folder}/{place}" for folder in FOLDERS}
+
+def hashes(lock: Mapping[str, Any], paths: Collection[str]) -> dict[str, str]:
+    """Returns what a dvc.lock records of some outputs: path → hash."""
     outs = (out for stage in lock["stages"].values() for out in stage.get("outs", ()))
-    return {out["path"]: out["md5"] for out in outs if out["path"] in wanted}
+    return {out["path"]: out["md5"] for out in outs if out["path"] in paths}
 
 
-def same_bits(committed: Mapping[str, Any], again: Mapping[str, Any], place: str) -> bool:
-    """Returns whether two dvc.lock files hold the same weights, curves and predictions of a network."""
-    hashes = folder_hashes(committed, place)
-    return len(hashes) == len(FOLDERS) and hashes == folder_hashes(again, place)
+def same_bits(committed: Mapping[str, Any], again: Mapping[str, Any], paths: Collection[str]) -> bool:
+    """Returns whether two dvc.lock files hold all these outputs, and the same bits of each."""
+    recorded = hashes(committed, paths)
+    return len(recorded) == len(paths) and recorded == hashes(again, paths)
 
 
 def first_difference(committed: pd.DataFrame, again: pd.DataFrame) -> str | None:
