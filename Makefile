@@ -54,7 +54,7 @@ $(PLOTS_PAGE): src/mnist_cnn/plots_page.py | $(ENVIRONMENT)
 
 # The CUDA libraries that PyTorch names on Linux exist nowhere else.
 lock:
-	pip-compile --quiet --upgrade --extra dev --extra ray --extra s3 --strip-extras --no-header --no-emit-index-url \
+	pip-compile --quiet --extra dev --extra ray --extra s3 --strip-extras --no-header --no-emit-index-url \
 	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
 	sed -i.bak -E 's/^((cuda|nvidia|triton)[^ ]*)$$/\1 ; sys_platform == "linux"/' requirements.lock
 	rm requirements.lock.bak

@@ -16,6 +16,7 @@ from mnist_cnn.mnist import DATASETS, SPLITS, TEST_IMAGES, TRAIN_IMAGES, idx_byt
 from mnist_cnn.sources import MIRROR
 from mnist_cnn.tables import read_table
 from tests.digits import make_images
+from tests.test_pipeline import OTHER_DATA
 from tests.scratch import commit, copy_sources, mnist, run, stages_run
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_one_parameter_changes_the_data_set(tmp_path: Path, served: tuple[str, d
     commit(folder, "sources")
     run(folder, "dvc repro prepare", **{MIRROR: mnist()})
     commit(folder, "MNIST")
-    printed = run(folder, "dvc exp run -S data.dataset=FashionMNIST", **{MIRROR: address})
+    printed = run(folder, OTHER_DATA, **{MIRROR: address})
     assert {"download", "train@conv1_linear1-small", "report", "page"} <= stages_run(printed)
     assert (
         (folder / "report/report.md").read_text(encoding="utf-8").startswith("# Which CNN for FashionMNIST")
