@@ -21,6 +21,7 @@ unexport PYTHONPATH
 
 repro: setup
 	@python src/verify.py --fingerprint
+	@python src/mend.py
 	dvc repro
 	@python -m rich.markdown report/answer.md
 

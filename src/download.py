@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnist_cnn.command import run
+from mnist_cnn.files import replacing
 from mnist_cnn.mnist import DATASETS, md5
 from mnist_cnn.params import load_params
 from mnist_cnn.paths import raw_folder
@@ -69,7 +70,8 @@ def _write(folder: Path, contents: Mapping[str, bytes], scratch: Path) -> None:
     new = scratch / "new"
     new.mkdir()
     for name, content in contents.items():
-        (new / name).write_bytes(content)
+        with replacing(new / name) as part:
+            part.write_bytes(content)
     if folder.exists():
         folder.rename(scratch / "old")
     new.rename(folder)

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from mnist_cnn import numerics
 from mnist_cnn.arguments import read_place
 from mnist_cnn.command import run
 from mnist_cnn.data import Images, TrainingSet, load_test_images, load_training_set
-from mnist_cnn.files import read_tensors, replacing, write_csv
+from mnist_cnn.files import read_tensors, write_arrays, write_csv
 from mnist_cnn.grid import Network
 from mnist_cnn.parallel import Report, run_all
 from mnist_cnn.paths import EVALUATION, PREPARED, WEIGHTS, weights_file
@@ -116,8 +115,7 @@ def main() -> None:
     folder = EVALUATION / network.place
     rows = run_rows(judged)
     write_csv(folder / "runs.csv", list(rows[0]), rows)
-    with replacing(folder / "predictions.safetensors") as part:
-        save_file(predictions(judged, train.seeds, task), part)
+    write_arrays(folder / "predictions.safetensors", predictions(judged, train.seeds, task))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from safetensors.numpy import save_file
-
 from mnist_cnn import numerics
 from mnist_cnn.arguments import read_place
 from mnist_cnn.command import run
 from mnist_cnn.data import TrainingSet, load_training_set
-from mnist_cnn.files import replacing, write_csv, write_json
+from mnist_cnn.files import write_arrays, write_csv, write_json
 from mnist_cnn.grid import Network
 from mnist_cnn.parallel import Report, run_all
 from mnist_cnn.params import Train
@@ -44,8 +42,7 @@ def work(task: Task, cell: tuple[int, int], report: Report) -> "FinishedRun":
 def save(network: Network, runs: "list[FinishedRun]", machine: dict[str, str]) -> None:
     """Writes weights, learning curves, and what was measured."""
     for one in runs:
-        with replacing(WEIGHTS / network.place / weights_file(one.seed, one.fold)) as part:
-            save_file(one.weights, part)
+        write_arrays(WEIGHTS / network.place / weights_file(one.seed, one.fold), one.weights)
     points = [{"seed": one.seed, "fold": one.fold} | point._asdict() for one in runs for point in one.curve]
     write_csv(TRAINING / network.place / "curves.csv", list(points[0]), points)
     columns = ("seed", "fold", "training_seconds", "validation_seconds")

@@ -98,3 +98,4 @@ def test_packages_hold_no_code() -> None:
     for path in SOURCE.glob("mnist_cnn/*/__init__.py"):  # the library's own hands out its public functions
         (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
         assert isinstance(docstring, ast.Expr), path
+    assert absolute_imports(SOURCE / "mnist_cnn/__init__.py") == {"importlib", "typing", "mnist_cnn.explore"}

@@ -77,7 +77,7 @@ def test_a_failure_at_any_moment_leaves_what_was_there(folder, error, moment, mo
         monkeypatch.setattr(stage, "fetch", fail)
     elif moment == "writing":
         monkeypatch.setattr(
-            Path, "write_bytes", lambda path, data: fail() if path.name == "labels" else write(path, data)
+            Path, "write_bytes", lambda path, data: fail() if "labels" in path.name else write(path, data)
         )
     else:
         monkeypatch.setattr(

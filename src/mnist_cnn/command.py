@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,6 +14,9 @@ from pathlib import Path
 GARBAGE_AFTER = 100_000  # new objects
 SOURCES = Path(__file__).parent.parent
 IN_STAGE = "DVC_STAGE"  # environment variable that DVC gives to the command of a stage
+NO_MEMORY = re.compile(
+    "can.t allocate memory|failed to map segment|can.t start new thread|without exception set"
+)
 LOOK_SECONDS, GRACE_SECONDS = 0.3, 1.0
 
 
@@ -32,6 +36,11 @@ def run(main: Callable[[], None]) -> None:
             main()
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
+    except (MemoryError, RuntimeError, ImportError, SystemError) as error:
+        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+            raise
+        reason = " ".join(str(error).split()) or "no more is given"
+        sys.exit(f"error: not enough memory ({reason}): close other programs and run it again")
     except KeyboardInterrupt:
         sys.exit("interrupted")
 

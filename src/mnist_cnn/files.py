@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 from mnist_cnn.command import UserError
 
@@ -43,12 +43,19 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its place if all goes well and vanishes if not."""
+    """Gives a temporary path beside `path`, which takes its place if all goes well and vanishes if not.
+
+    Raises:
+        OSError: It could not be written; with the name of the file, which a full disk leaves out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")  # what a killed process left, the next one replaces
     try:
         yield part
         part.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -96,8 +103,16 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Writes an array in NumPy's own format."""
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+    content = io.BytesIO()  # to a file NumPy writes in a way that does not say why it could not
+    np.save(content, array, allow_pickle=False)
+    with replacing(path) as part:
+        part.write_bytes(content.getbuffer())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes arrays by name, as safetensors."""
+    with replacing(path) as part:
+        part.write_bytes(save(dict(arrays)))  # its `save_file` has an error of its own for a full disk
 
 
 def read_array(path: Path, *item: int) -> NDArray[np.uint8]:

@@ -116,7 +116,7 @@ def load_reference(params: Params) -> pd.DataFrame | None:
     if not REFERENCE.exists() or params.data.dataset != "MNIST":
         return None
     same = ["model", "kernel_size", "parameters"]
-    runs = _table(REFERENCE, [*same[1:], "epochs", "seed", "fold", *JUDGED, *TRAIN_VALUES])
+    runs = _table(REFERENCE, [*same[1:], "epochs", "seed", "fold", *JUDGED[:2]])
     grid = pd.DataFrame([describe(network) for network in params.networks()])
     with reading(REFERENCE):
         here, there = (set(table[same].itertuples(index=False, name=None)) for table in (grid, runs))
