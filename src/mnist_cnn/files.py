@@ -35,7 +35,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro`") from None
+        raise UserError(f"{path} is missing; run `dvc repro` or `dvc pull`") from None
     except WRONG as error:
         what = shorten(repr(error), MOST_SAID)
         raise UserError(f"{path} is not as its stage wrote it: {what}; run `dvc repro`") from error
@@ -137,4 +137,6 @@ def read_tensors(path: Path, forms: Mapping[str, tuple[str | int | None, ...]]) 
             found = (str(tensors[name].dtype), *tensors[name].shape)
             if len(found) != len(form) or any(b not in (None, a) for a, b in zip(found, form, strict=True)):
                 raise ValueError(f"{name} is {found}, must be {form}")
+            if not np.isfinite(tensors[name]).all():
+                raise ValueError(f"{name} holds what is no number")
         return {name: tensors[name] for name in forms}
