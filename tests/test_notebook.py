@@ -63,7 +63,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         mnist_cnn.load_runs()
     (tmp_path / "params.yaml").write_bytes((TOP / "params.yaml").read_bytes())
     for load in (mnist_cnn.load_runs, mnist_cnn.load_statements, mnist_cnn.load_predictions):
-        with pytest.raises(UserError, match=r"^(plots|data)/\S+ is missing; run `dvc repro`$"):
+        with pytest.raises(UserError, match=r"^(plots|data)/\S+ is missing; run `dvc repro` or `dvc pull`$"):
             load()
     assert Path.cwd() == tmp_path
 
