@@ -7,6 +7,7 @@ agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +66,7 @@ def chosen(choice: dict[str, Any]) -> Wish:
 
 def onnx_logits(model: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Asks ONNX Runtime for the logits, shape (n, 10), of images, shape (n, 28, 28)."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # which reports on models, and keeps files elsewhere
     from onnxruntime import InferenceSession
 
     session = InferenceSession(model, providers=["CPUExecutionProvider"])

@@ -50,7 +50,10 @@ def _run_in_stage(main: Callable[[], None]) -> None:
 
     DVC takes the hashes of code and the values of parameters when a command has ended, not when it starts.
     """
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    parent = os.getppid()
+    if hasattr(os, "getsid") and os.getsid(parent) != os.getsid(0):
+        raise KeyboardInterrupt  # DVC ended while Python was starting: somebody else is the parent now
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     before = _state()
     main()
     after = _state()

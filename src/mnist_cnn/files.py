@@ -38,7 +38,8 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is missing; run `dvc repro` or `dvc pull`") from None
     except WRONG as error:
         what = shorten(repr(error), MOST_SAID)
-        raise UserError(f"{path} is not as its stage wrote it: {what}; run `dvc repro`") from error
+        memory = "takes more memory than there is, or " if isinstance(error, MemoryError) else ""
+        raise UserError(f"{path} {memory}is not as its stage wrote it: {what}; run `dvc repro`") from error
 
 
 @contextmanager

@@ -140,8 +140,9 @@ def _read(address: str) -> bytes:
         return bytes(content)
 
 
-def _from_torchvision(dataset: str, files: Mapping[str, str], _: Path) -> list[Found]:
+def _from_torchvision(dataset: str, files: Mapping[str, str], scratch: Path) -> list[Found]:
     """Reads from the mirrors that torchvision knows; not with its own code, which sets no limits."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(scratch))  # else PyTorch leaves a folder in /tmp
     try:
         from torchvision import datasets  # type: ignore[import-untyped]  # here, as it takes seconds
     except (OSError, RuntimeError, ImportError) as error:
@@ -149,7 +150,7 @@ def _from_torchvision(dataset: str, files: Mapping[str, str], _: Path) -> list[F
     failures = []
     for mirror in getattr(datasets, dataset).mirrors:
         try:
-            return list(_from_mirror(mirror, files, _))
+            return list(_from_mirror(mirror, files, scratch))
         except SourceError as error:
             failures.append(str(error))
     raise SourceError("; ".join(failures))
