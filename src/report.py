@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from mnist_cnn.command import run
 from mnist_cnn.data import load_training_set
 from mnist_cnn.figures import accuracy_cost, effects, interaction, learning_curves, mistakes, ranking, style
-from mnist_cnn.files import read_json, write_text
+from mnist_cnn.files import read_json, reading, write_text
 from mnist_cnn.mistakes import missed_by_all
 from mnist_cnn.params import load_params
 from mnist_cnn.paths import FIGURES, PLOTS, PREPARED, REPORT
 from mnist_cnn.runs import load_predictions
 from mnist_cnn.tables import read_table
-from mnist_cnn.words import SUFFIXES, render_answer, render_report, replace_answer
+from mnist_cnn.words import SUFFIXES, refuse_markup, render_answer, render_report, replace_answer
 
 TABLES = ("networks", "effects", "learning_curves", "confusion")
 
@@ -44,6 +44,8 @@ def main() -> None:
     """Runs the stage."""
     tables = {name: read_table(PLOTS / f"{name}.csv") for name in TABLES}
     facts = read_json(PLOTS / "statements.json")
+    with reading(PLOTS):
+        refuse_markup(facts, *(table.to_dict("list") for table in tables.values()))
     networks, steps, curves, confusion = tables.values()
     figures, texts = draw_all(tables, facts), {}
     for language, suffix in SUFFIXES.items():

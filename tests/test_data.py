@@ -1,6 +1,8 @@
 """The cut into folds, the pictures and counts of the data, and what `prepare` writes."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from mnist_cnn.data import (
     contact_sheet,
     load_test_images,
     load_training_set,
+    save_prepared,
     stratified_folds,
 )
 from mnist_cnn.mnist import DATASETS, SPLITS, Dataset, idx_bytes, md5
@@ -87,3 +90,53 @@ def test_prepare_writes_folds_pictures_and_counts(tmp_path: Path, monkeypatch: p
         fault = f"^{labels}: MD5 {md5(content)}, must be {files[labels.name]}; remove it and run `dvc repro"
         with pytest.raises(UserError, match=fault):
             prepare.main()
+
+
+def test_every_class_is_counted_even_where_it_has_no_image() -> None:
+    assert class_counts(np.array([1, 1, 3], np.uint8)) == [0, 2, 0, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_what_is_prepared_comes_back(tmp_path: Path) -> None:
+    train, test = make_images(60), make_images(30, seed=1)
+    folds = stratified_folds(train.labels, 3, seed=0)
+    save_prepared(tmp_path, TrainingSet(train, folds, 33.25, 78.5), test)
+    data, images = load_training_set(tmp_path), load_test_images(tmp_path)
+    for here, there in (
+        *((data.images.pixels, train.pixels), (data.images.labels, train.labels), (data.folds, folds)),
+        *((images.pixels, test.pixels), (images.labels, test.labels)),
+    ):
+        assert here.dtype == np.uint8
+        assert (here == there).all()
+    assert (data.mean, data.std) == (33.25, 78.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("folds.npy", np.zeros(59, np.uint8), "59 folds of 60 images"),
+        ("train_labels.npy", np.full(60, 10, np.uint8), "60 labels up to 10 of 60 images"),
+        ("train_labels.npy", np.zeros(61, np.uint8), "61 labels up to 0 of 60 images"),
+        ("train_images.npy", np.zeros((60, 28, 27), np.uint8), "uint8 of shape (60, 28, 27)"),
+        ("folds.npy", np.zeros(60), "float64 of shape (60,)"),
+        ("normalisation.json", {"mean": -0.1, "std": 1}, "mean -0.1, std 1.0"),
+        ("normalisation.json", {"mean": 255.1, "std": 1}, "mean 255.1, std 1.0"),
+        ("normalisation.json", {"mean": 1, "std": 0}, "mean 1.0, std 0.0"),
+        ("normalisation.json", {"mean": 1, "std": 255.1}, "mean 1.0, std 255.1"),
+        ("normalisation.json", {"mean": 0, "std": 0.5}, ""),
+        ("normalisation.json", {"mean": 255, "std": 255}, ""),
+    ],
+)
+def test_what_is_prepared_is_checked(tmp_path: Path, name: str, content: Any, said: str) -> None:
+    train = make_images(60)
+    folds = stratified_folds(train.labels, 3, seed=0)
+    save_prepared(tmp_path, TrainingSet(train, folds, 33.0, 78.0), train)
+    if isinstance(content, dict):
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    else:
+        np.save(tmp_path / name, content)
+    if not said:
+        load_training_set(tmp_path)
+        return
+    with pytest.raises(UserError) as refusal:
+        load_training_set(tmp_path)
+    assert f"{tmp_path / name} is not as its stage wrote it: ValueError('{said}')" in str(refusal.value)

@@ -4,6 +4,8 @@ import gzip
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
@@ -103,3 +105,20 @@ def test_every_byte_survives_the_way_through_floats():
     for split, part in (("train", slice(0, 3)), ("test", slice(3, 5))):
         for name, array in zip(SPLITS[split], (images, labels), strict=True):
             np.testing.assert_array_equal(read_idx(contents[name]), array[part])
+
+
+@given(st.data())
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+def test_any_bytes_are_an_array_or_a_plain_refusal(data):
+    """Bytes of a file with one to four changed, cut anywhere, or with more behind."""
+    content = bytearray(idx_bytes(data.draw(st.sampled_from([IMAGES, LABELS]))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, 15)) % len(content)] = data.draw(st.integers(0, 255))
+    content = bytes(content[: data.draw(st.integers(0, len(content)))]) + data.draw(st.binary(max_size=3))
+    for read in (read_idx, lambda content: read_idx(unpacked(gzip.compress(content, mtime=0)))):
+        try:
+            array = read(content)
+        except ValueError:
+            continue
+        assert array.shape[1:] in ((), (28, 28))
+        assert idx_bytes(array) == content

@@ -1,6 +1,7 @@
 """The same bits for the same run: in any process, beside any other, after any other."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,37 @@ def test_machine_is_described() -> None:
     assert machine["torch"] == torch.__version__.partition("+")[0]
     assert machine["numerics"] == "native"
     assert all(machine.values())
+
+
+def test_pins_are_those_that_were_measured() -> None:
+    assert numerics.PINS == {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "COMPATIBLE",
+    }
+
+
+def test_machine_is_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = numerics.describe_machine("portable")
+    assert machine["cores"] == str(os.cpu_count())
+    assert machine["system"].split() == [platform.system(), platform.machine()]
+    assert (machine["python"], machine["numerics"]) == (platform.python_version(), "portable")
+    path = Path("/proc/cpuinfo")
+    assert not path.exists() or f"model name\t: {machine['processor']}\n" in path.read_text(encoding="utf-8")
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert numerics.describe_machine("portable")["processor"] in (platform.processor(), platform.machine())
+
+
+def test_freed_memory_is_kept_where_the_c_library_is_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, int]] = []
+
+    class Library:
+        def mallopt(self, *arguments: int) -> None:
+            calls.append(arguments)
+
+    monkeypatch.setattr(numerics.ctypes, "CDLL", lambda _: Library())
+    for library, expected in (("musl", 0), ("glibc", 2)):
+        monkeypatch.setattr(platform, "libc_ver", lambda library=library: (library, "1"))
+        numerics.use_one_thread()
+        assert len(calls) == expected
+    assert dict(calls) == {-3: 2**30, -1: 2**30}  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from mnist_cnn.params import Params, ParamsError, load_params, training_steps
+from mnist_cnn.params_file import MOST_BYTES
 from tests.scratch import TOP
 
 CONV = "models/conv1_linear1/conv_channels"
@@ -129,3 +130,77 @@ def test_network_that_is_not_there(params: Params) -> None:
 def test_steps_are_batches_of_the_training_images(params: Params) -> None:
     train = params.train.model_copy(update={"epochs": 2.5, "batch_size": 64})
     assert training_steps(train, 50_000) == 1953
+
+
+@pytest.mark.parametrize(
+    ("key", "inside", "outside"),
+    [
+        ("data/folds", 2, 1),
+        ("data/folds", 60, 61),
+        ("data/seed", 0, -1),
+        ("data/seed", 2**32 - 1, 2**32),
+        ("kernels/small", 1, -1),
+        ("kernels/small", 27, 29),
+        (CONV, [1], [0]),
+        (CONV, [256], [257]),
+        (CONV, [8] * 4, [8] * 5),
+        (HIDDEN, [1], [0]),
+        (HIDDEN, [4096], [4097]),
+        (HIDDEN, [8] * 8, [8] * 9),
+        ("train/seeds", list(range(100)), list(range(101))),
+        ("train/epochs", 1000, 1000.1),
+        ("train/batch_size", 1, 0),
+        ("train/batch_size", 1024, 1025),
+        ("train/learning_rate", 1, 1.01),
+        ("train/curve_points", 8, 7),
+        ("train/curve_points", 1000, 1001),
+        ("train/curve_images", 1, 0),
+        ("train/curve_images", 10_000, 10_001),
+        ("compare/margin", 0.999, 1),
+        ("compare/margin", 1e-9, 0),
+        ("compare/confidence", 0.5, 0.49),
+        ("compare/confidence", 0.999, 0.9991),
+        ("compare/target_accuracy/KMNIST", 0.9999, 1),
+    ],
+)
+def test_borders(tmp_path: Path, key: str, inside: Any, outside: Any) -> None:
+    for value in (inside, outside):
+        path = changed(tmp_path, key, value)
+        text = path.read_text(encoding="utf-8")
+        one_fold = re.sub(r"  folds:\n(  - \d\n)+", "  folds: [0]\n", text)
+        path.write_text(one_fold if key == "data/folds" else text, encoding="utf-8")
+        if value is inside:
+            load_params(path)
+        else:
+            assert key.split("/")[-1] in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("folds:", "folds: 6\n  folds:", " is not YAML of ours: 'folds' is there twice"),
+        ("seed: 0", "seed: *zero", " is not YAML of ours: an alias (*name) is not allowed"),
+        ("seed: 0", "seed: !!int 0", " is not YAML of ours: a tag (tag:yaml.org,2002:int) is not allowed"),
+        ("seed: 0", "seed: 'x", " is not YAML of ours: while scanning a quoted scalar in"),
+        ("seed: 0", "5: 0\n  seed: 0", ": data.5 is unknown"),
+        ("epochs: 3 ", f"epochs: {'x' * 200} ", f": train.epochs is '{'x' * 79}…: must be a valid number"),
+        ("  - 5\n", "  - 7\n", ": train.folds is 7: must be below data.folds"),
+    ],
+)
+def test_line_says_what_is_wrong(tmp_path: Path, old: str, new: str, line: str) -> None:
+    path, text = tmp_path / "params.yaml", (TOP / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    said = refusal(path)
+    assert said.startswith(f"{path}{line}")
+    assert said == f"{path}{line}" or line.endswith(" in")  # and where
+
+
+def test_a_whole_that_is_no_mapping_and_a_file_at_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("5", encoding="utf-8")
+    assert refusal(path).startswith(f"{path}: the whole is 5: must be ")
+    text = (TOP / "params.yaml").read_bytes()
+    path.write_bytes(text + b"#" * (MOST_BYTES - len(text)))
+    load_params(path)
+    path.write_bytes(text + b"#" * (MOST_BYTES - len(text) + 1))
+    assert refusal(path) == f"{path} is larger than 30,000 bytes"

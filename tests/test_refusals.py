@@ -29,6 +29,7 @@ BROKEN = {
     "too large": TEXT.encode() + b"#" * 100_000,
 }
 STOPS_DVC = ("deep nesting", "an integer of 5,000 digits", "no such day", "UTF-16")  # aliases it expands
+NAMES = {"data.dataset": "MNIST", "item.model": "conv1_linear1", "item.kernel": "large"}
 SCRIPTS = (["download.py"], ["prepare.py"], ["train.py", "--model", "a", "--kernel", "b"], ["compare.py"])
 
 
@@ -72,7 +73,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
         for out in (*stage.get("outs", ()), *stage.get("metrics", ()), *stage.get("plots", ())):
             name = out if isinstance(out, str) else next(iter(out))
-            path = folder / name.replace("${item.model}", "conv1_linear1").replace("${item.kernel}", "large")
+            for key, value in NAMES.items():
+                name = name.replace(f"${{{key}}}", value)
+            path = folder / name
             file = path if path.suffix else path / "file"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"what was in {name}", encoding="utf-8")
@@ -120,3 +123,32 @@ def test_refusal_through_dvc_costs_nothing(untouched: Path, command: str, key: s
 def test_what_stops_dvc_itself_costs_nothing(untouched: Path, name: str) -> None:
     (untouched / "params.yaml").write_bytes(BROKEN[name])
     run(untouched, "dvc repro", fails=True)
+
+
+def call_it(folder: Path, kernel: str) -> None:
+    """Renames the kernel in params.yaml."""
+    path = folder / "params.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(content | {"kernels": {kernel: 7}}), encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["$(touch hacked)", "a; touch hacked", "../x", "/tmp/x", "lаrge"])
+def test_hostile_names_stop_at_download(untouched: Path, kernel: str) -> None:
+    call_it(untouched, kernel)
+    printed = run(untouched, "dvc repro", fails=True)
+    assert f"error: params.yaml: kernels: the name '{kernel}' must be a letter" in printed
+
+
+@pytest.mark.slow
+def test_hostile_name_of_an_experiment_stops_there_too(untouched: Path) -> None:
+    printed = run(untouched, "dvc exp run -S +kernels.CON=9", fails=True)
+    assert "error: params.yaml: kernels: the name 'CON' is Windows' own" in printed
+
+
+@pytest.mark.slow
+def test_a_single_stage_goes_past_the_guard(untouched: Path) -> None:
+    """The limit that docs/reliability.md names: the name is in a shell before any code of ours runs."""
+    call_it(untouched, "$(touch hacked)")
+    run(untouched, "dvc repro --single-item 'train@conv1_linear1-$(touch hacked)'", fails=True)
+    (untouched / "hacked").unlink()

@@ -22,7 +22,7 @@ from mnist_cnn.grid import Network
 from mnist_cnn.params import Criteria
 from mnist_cnn.statistics.blocks import best_critical, block_fit, pair_critical, t_critical
 from mnist_cnn.statistics.choice import NONE, REPEATS, predict, smallest_set, stand
-from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts, verdict
+from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts, unlike, verdict
 from mnist_cnn.statistics.study import analyse, contradictions, definite, effects_on_time
 
 MODELS = {
@@ -555,3 +555,96 @@ def test_statistics_import_no_torch_and_touch_no_files():
             w for w in words if w and (w in {"open", "Path", "os", "pathlib"} or re.match("read_|to_csv", w))
         }
         assert not touched, path
+
+
+# At the borders
+
+
+def test_interaction_of_two_by_two_has_one_degree_of_freedom():
+    networks = grid({"a": ((8,), ()), "b": ((8, 8), ())}, {"small": 3, "large": 7})
+    found = interaction(block_fit(cells([0.98, 0.985, 0.98, 0.98])), networks, 0.002, 0.95)
+    assert found["df1"] == 1
+    assert found["p"] < 0.05
+
+
+def test_sides_that_differ_do_not_matter_where_the_test_does_not_reject():
+    models = {f"m{i}": ((8 + i,), ()) for i in range(14)}
+    networks = grid(models, {"small": 3, "large": 7})
+    noise = cells(np.zeros(28))
+    noise -= noise.mean(axis=1, keepdims=True)
+    alone = [replace(one, pairs=(pair,)) for one in planned_contrasts(networks)[:1] for pair in one.pairs]
+    row = estimate(block_fit(noise), networks, alone, 0.002, 0.95).iloc[0]
+    half = row.upper - row.estimate
+    effect = half * np.r_[1.01, -1.01, np.zeros(12)]  # in two layouts shown, in opposite directions
+    found = interaction(block_fit(noise + np.repeat(effect / 2, 2)[:, None] * np.tile([-1, 1], 14)[:, None]),
+                        networks, 0.002, 0.95)  # fmt: skip
+    assert {one["direction"] for one in found["by_layout"]} == {-1, 0, 1}
+    assert found["p"] > 0.05
+    assert not found["matters"]
+
+
+def test_layouts_that_lack_a_kernel_are_left_out_of_the_interaction():
+    y = cells(np.linspace(0.98, 0.99, 15) ** 2)
+    left, df = unlike(block_fit(y[:-1]), grid()[:-1])
+    whole, _ = unlike(block_fit(y[:12]), grid()[:12])
+    assert left.tolist() == pytest.approx([*whole, 0, 0])
+    assert df == 6
+
+
+def test_luck_is_no_more_than_all_of_the_interaction():
+    y = cells(np.full(15, 0.9875), noise=0.0016, seed=5)
+    means = block_fit(y).means.reshape(5, 3)
+    luck = (means - means.mean(1, keepdims=True) - means.mean(0) + means.mean()).reshape(15, 1)
+    none, little, much = (predict(block_fit(y + share * luck), grid(), CHOICES) for share in (-1, -0.7, 2))
+    assert little == none
+    assert much != none
+
+
+def test_each_repeat_draws_its_own_error():
+    """On two folds the width of a repeat's intervals varies by far more than its means."""
+    networks = grid()[:3]
+    fit = replace(block_fit(cells([0.9, 0.95, 0.95], 2, noise=0.0001)), df=2)
+    criteria = replace(CHOICES, target_accuracy=0.001, margin=fit.best_half_width(0.95) * 1.5)
+    rng, good = np.random.default_rng(1), 0
+    for _ in range(REPEATS):
+        drawn = rng.normal(fit.means, math.sqrt(2.5 * fit.mse / 2))
+        half = fit.best_half_width(0.95) * math.sqrt(rng.f(2, 2))
+        good += max(drawn[i] - np.delete(drawn, i).max() for i in range(3)) - half > -criteria.margin
+    assert 0.6 < good / REPEATS < 0.8
+    assert predict(fit, networks, criteria).get(NONE, 0) == pytest.approx(1 - good / REPEATS, abs=0.06)
+
+
+def test_own_interval_ends_at_one_and_the_best_loses_nothing():
+    networks = grid({"a": ((8,), ()), "b": ((8, 8), ())}, {"k": 3})
+    fit = block_fit(cells([0.97, 0.9995], noise=0.002))
+    table = stand(fit, networks, CHOICES)
+    own = fit.own_half_width(0.95)
+    assert table.accuracy_high.tolist() == pytest.approx([fit.means[0] + own, 1])
+    assert fit.means[1] + own > 1
+    assert table.best_low[1] == 0
+
+
+@pytest.mark.parametrize("margin", np.linspace(0.0005, 0.005, 10).round(4))
+def test_the_stricter_analysis_widens_by_the_share_of_images_in_common(margin):
+    """Nadeau & Bengio 2003: 1/folds + validation/training images, which are 10,000 and 50,000."""
+    networks, criteria = grid(), replace(CHOICES, margin=float(margin))
+    runs = table_of_runs(networks, cells(np.linspace(0.984, 0.9905, 15)))
+    cut = (runs.validation_correct / 10_000).to_numpy().reshape(15, 6)
+    wider = replace(block_fit(cut), factor=1 / 6 + 1 / 5)
+    own = analyse(runs, networks, criteria).effects
+    other = estimate(wider, networks, planned_contrasts(networks), criteria.margin, 0.95)
+    assert own.overlap_open.tolist() == ((own.verdict != "open") & (other.verdict == "open")).tolist()
+
+
+def test_facts_name_the_criteria_and_means_stand_beside_accuracies():
+    networks = grid()[:2]
+    runs = table_of_runs(networks, cells([0.97, 0.985], 2))
+    runs.loc[0, ["validation_correct", "validation_loss", "train_accuracy"]] = [2_000, 0.07, 0.95]
+    found = analyse(runs, networks, replace(CHOICES, confidence=0.9))
+    expected = {"target": 0.98, "margin": 0.002, "confidence": 0.9, "longer": None, "collapsed": [], "df": 1}
+    assert {key: found.facts[key] for key in expected} == expected
+    assert found.facts["half_width"] > 0
+    row = found.networks.iloc[0]
+    assert [row.validation_loss, row.train_accuracy] == pytest.approx([0.06, 0.97])
+    wilson = proportion_confint(2 * 1_640, 2 * 1_667, 0.1, "wilson")
+    assert [row.test_low, row.test_high] == pytest.approx(wilson)

@@ -17,6 +17,7 @@ SUFFIXES = {"en": ".md", "ru": ".ru.md"}
 TEMPLATES = Path(__file__).parent / "templates"
 MARKERS = "<!-- answer -->", "<!-- /answer -->"
 MINUS, NO_BREAK = "−", "\u00a0"
+MARKUP = re.compile(r"[^\w .-]")
 FEW_STEPS = 2  # of a factor that the answer tells one by one; of more it tells the widest
 
 
@@ -69,6 +70,25 @@ def listed(items: Sequence[str], last: str) -> str:
 def plain(text: str) -> str:
     """Keeps text from outside (the name of a processor) from being taken for Markdown or HTML."""
     return re.sub(r"([\\`*_\[\]<>|&#!])", r"\\\1", " ".join(str(text).split()))
+
+
+def refuse_markup(*contents: Any) -> None:
+    """Refuses names that Markdown, HTML or mathematics would take for more than text, however they got there.
+
+    Args:
+        contents: Text, and dictionaries and lists of it.
+
+    Raises:
+        ValueError: Some of it is no plain name.
+    """
+    for one in contents:
+        match one:
+            case str() if MARKUP.search(one):
+                raise ValueError(f"{one!r} is no plain name")
+            case dict():
+                refuse_markup(*one, *one.values())
+            case list():
+                refuse_markup(*one)
 
 
 @cache

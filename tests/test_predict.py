@@ -1,0 +1,236 @@
+"""`mnist-cnn predict`: pictures as people make them, and files that are none; its network is trained here."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from mnist_cnn import predict
+from mnist_cnn.command import UserError
+from mnist_cnn.data import Images, TrainingSet, stratified_folds
+from mnist_cnn.mnist import DATASETS, SPLITS, read_idx
+from mnist_cnn.onnx_graph import build_graph
+from mnist_cnn.params import Params
+from mnist_cnn.picture import PictureError, open_picture, to_digit
+from mnist_cnn.training import train_all
+from tests.drawn import KINDS
+from tests.scratch import mnist
+
+pytestmark = pytest.mark.slow
+PLAIN = ("larger", "inverted", "coloured", "soft")  # drawn larger, inverted, coloured, with soft edges
+
+
+def load(split: str) -> Images:
+    return Images(*(read_idx(Path(mnist(), name).read_bytes()) for name in SPLITS[split]))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """A network of the grid after two epochs, exported."""
+    images = load("train")
+    folds = stratified_folds(images.labels, 6, 0)
+    data = TrainingSet(images, folds, float(images.pixels.mean()), float(images.pixels.std()))
+    network = params.network("conv2_linear2", "medium")
+    train = params.train.model_copy(update={"epochs": 2.0})
+    weights = train_all(network, 0, train, data, lambda _: None)
+    graph = build_graph(network, weights, data.mean, data.std, "MNIST", DATASETS["MNIST"].classes)
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def right(model: Path) -> Callable[[str, int], int]:
+    """Counts the right answers to some pictures of a kind, each of another test image."""
+    test, session = load("test"), predict.open_model(model)
+
+    def count(kind: str, pictures: int) -> int:
+        rng, found = np.random.default_rng(len(kind)), 0
+        for place in rng.choice(len(test.labels), pictures, replace=False):
+            content = KINDS[kind](test.pixels[place], rng)
+            digit = to_digit(open_picture(io.BytesIO(content)))
+            found += predict.answer(digit, session, False)["digit"] == test.labels[place]
+        return found
+
+    return count
+
+
+def test_at_least_97_of_100_plain_pictures_are_right(right: Callable[[str, int], int]) -> None:
+    assert sum(right(kind, 25) for kind in PLAIN) >= 97
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in PLAIN])
+def test_pictures_as_people_make_them(right: Callable[[str, int], int], kind: str) -> None:
+    assert right(kind, 10) >= 8
+
+
+def run(*words: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "mnist_cnn.cli", "predict", *map(str, words)]
+    return subprocess.run(command, input=given, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(predict.__file__).parent.parent)}
+
+
+@pytest.fixture
+def seven(tmp_path: Path) -> Path:
+    """A picture of a seven."""
+    test = load("test")
+    (place,) = np.flatnonzero(test.labels == 7)[:1]
+    path = tmp_path / "seven.png"
+    Image.fromarray(255 - test.pixels[place]).resize((200, 200)).save(path)
+    return path
+
+
+def test_answers_as_text_and_as_json(model: Path, seven: Path) -> None:
+    done = run("--model", model, seven)
+    assert done.stdout.decode().startswith(f"{seven}: 7  ")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = run("--model", model, "--json", "--all", seven.parent, "-", given=seven.read_bytes())
+    both = json.loads(done.stdout)
+    assert [one["file"] for one in both] == [str(seven), "-"]
+    for one in both:
+        assert (one["digit"], len(one["probabilities"])) == (7, 10)
+        assert one["probability"] == max(one["probabilities"])
+        assert sorted(one["probabilities"])[-2] == one["probabilities"][one["runner_up"]]
+
+
+def test_doubt_is_told() -> None:
+    found = {"file": "x", "digit": 4, "probability": 0.6, "runner_up": 9}
+    assert predict.line(found) == "x: 4  60.0%  not sure: perhaps 9"
+    assert "sure" not in predict.line(found | {"probability": 0.95})
+
+
+def test_nothing_heavy_is_imported(model: Path, seven: Path) -> None:
+    script = (
+        "import sys; from mnist_cnn import cli; sys.argv[1:] = ['predict', '--model', *sys.argv[1:]]\n"
+        "try: cli.main()\nexcept SystemExit as end: assert not end.code\n"
+        "assert not {'torch', 'pandas', 'pydantic', 'matplotlib', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, model, seven], check=True, env=ENVIRONMENT, timeout=60)
+
+
+# What is no picture of a digit
+
+
+def png(pixels: NDArray[np.uint8], **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    """A picture of 20,000 × 20,000 pixels in a few kilobytes."""
+    content = bytearray(png(np.zeros((4, 4), np.uint8)))
+    content[16:24] = (20_000).to_bytes(4, "big") * 2
+    return bytes(content)
+
+
+def wordy() -> bytes:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("a", "b" * 2**27, zip=True)
+    return png(np.zeros((40, 40), np.uint8), pnginfo=text)
+
+
+WHITE = np.full((60, 60), 255, np.uint8)
+NONE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "nothing": (lambda: b"", "not a picture"),
+    "text": (lambda: b"7", "not a picture"),
+    "a page": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+    "empty paper": (lambda: png(WHITE), ""),
+    "cut": (
+        lambda: png(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:200],
+        "damaged",
+    ),
+    "a bomb": (bomb, "pixels"),
+    "a bomb of text": (wordy, ""),
+}
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_what_is_no_picture_is_one_line(model: Path, seven: Path, name: str) -> None:
+    make, reason = NONE[name]
+    path = seven.with_name("other.png")
+    path.write_bytes(make())
+    done = run("--model", model, path, seven)
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"error: {path}: ")
+    assert reason in line
+    assert done.returncode == 1
+    assert done.stdout.decode().startswith(f"{seven}: 7")  # the others are read all the same
+
+
+def test_what_is_no_file_is_one_line(model: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for name in ("pipe", "circle", "missing"):
+        done = run("--model", model, tmp_path / name)
+        assert len(done.stderr.splitlines()) == 1
+        assert done.returncode == 1
+    (tmp_path / "empty").mkdir()
+    assert b"no picture in this folder" in run("--model", model, tmp_path / "empty").stderr
+
+
+def test_first_frame_and_upright(seven: Path) -> None:
+    expected = to_digit(open_picture(seven.open("rb"))).astype(int)
+    picture = Image.open(seven).convert("L")
+    for form, turned, options in (
+        ("GIF", picture, {"save_all": True, "append_images": [Image.fromarray(WHITE)]}),
+        ("PNG", picture.rotate(90, expand=True), {"exif": Image.Exif()}),
+    ):
+        if "exif" in options:
+            options["exif"][0x0112] = 6  # shown turned by 90 degrees, clockwise
+        file = io.BytesIO()
+        turned.save(file, form, **options)
+        assert np.abs(to_digit(open_picture(file)) - expected).mean() < 3
+
+
+def test_blank_picture_has_no_digit() -> None:
+    with pytest.raises(PictureError):
+        to_digit(Image.new("RGB", (100, 80), "white"))
+
+
+# What is no network of ours
+
+
+def test_other_models_are_refused(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    with pytest.raises(UserError, match="is not here: run `dvc repro export`"):
+        predict.open_model(path)
+    graph = onnx.load(model)
+    clothes = onnx.ModelProto.FromString(graph.SerializeToString())
+    next(one for one in clothes.metadata_props if one.key == "dataset").value = "FashionMNIST"
+    graph.graph.input[0].name = "x"
+    graph.graph.node[0].input[0] = "x"
+    for content, reason in (
+        (b"no onnx", "is no network that can be read"),
+        (graph.SerializeToString(), "is not a network that `export` wrote"),
+        (clothes.SerializeToString(), "was trained on FashionMNIST"),
+        (outside(model), "is no network that can be read"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=reason) as refused:
+            predict.open_model(path)
+        assert "\n" not in str(refused.value)
+
+
+def outside(model: Path) -> bytes:
+    """A network that has its numbers from a file of the system's."""
+    graph = onnx.load(model)
+    tensor = graph.graph.initializer[-1]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "../../../../../../etc/passwd"), ("offset", "0"), ("length", "40")):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    return graph.SerializeToString()
