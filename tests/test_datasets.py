@@ -16,8 +16,8 @@ from mnist_cnn.mnist import DATASETS, SPLITS, TEST_IMAGES, TRAIN_IMAGES, idx_byt
 from mnist_cnn.sources import MIRROR
 from mnist_cnn.tables import read_table
 from tests.digits import make_images
-from tests.test_pipeline import OTHER_DATA
 from tests.scratch import commit, copy_sources, mnist, run, stages_run
+from tests.test_pipeline import OTHER_DATA
 
 pytestmark = pytest.mark.slow
 

@@ -69,7 +69,9 @@ def write_study(folder: Path) -> None:
     """Writes all that the page is made of: random networks, and what they are said to have said."""
     write_params(folder, GRID)
     names = [network.name for network in GRID.networks()]
-    write_json(folder / "plots/choice.json", {"name": None, "model": "deep", "kernel": "dot", "dataset": "MNIST"})
+    write_json(
+        folder / "plots/choice.json", {"name": None, "model": "deep", "kernel": "dot", "dataset": "MNIST"}
+    )
     write_json(folder / "metrics/networks.json", {"accuracy": dict.fromkeys(names, 0.9876)})
     write_json(folder / "data/prepared/normalisation.json", {"mean": MEAN, "std": STD})
     write_array(folder / "data/prepared/test_images.npy", made_images())

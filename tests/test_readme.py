@@ -69,7 +69,10 @@ def test_command_exists(command: list[str]) -> None:
         assert {name for word in command[2:] for name in word.removeprefix("NETWORKS=").split()} <= names
         return
     if command[0] == "mnist-cnn":
-        assert command[1] in subprocess.run(["mnist-cnn", "--help"], capture_output=True, text=True, check=True).stdout
+        assert (
+            command[1]
+            in subprocess.run(["mnist-cnn", "--help"], capture_output=True, text=True, check=True).stdout
+        )
         return
     assert command[0] in ("git", "cd", "dvc", "source")
     params = yaml.safe_load(read(TOP / "params.yaml"))
