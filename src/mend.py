@@ -2,11 +2,13 @@
 
 DVC writes dvc.lock and .dvc/tmp/rwlock in place: a kill at that moment leaves them cut, and DVC refuses to
 start. dvc.lock comes back from the last commit, or goes: what was finished since then comes out of DVC's
-cache and is not trained again. The other one says only who is at work, which nobody is, and goes.
+cache and is not trained again. The other one says only who is at work, which nobody is, and goes. So do
+copies in DVC's cache that were not finished.
 """
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from mnist_cnn.command import run
 from mnist_cnn.files import replacing
 from mnist_cnn.paths import LOCK
 
-TMP = Path(".dvc/tmp")
+TMP, CACHE = Path(".dvc/tmp"), Path(".dvc/cache")
+UNTOUCHED_SECONDS = 60.0  # workers of a queue copy too, without the lock of this folder
 
 
 def is_cut(path: Path, read: Callable[[Path], Any]) -> bool:
@@ -49,12 +52,20 @@ def mend() -> None:
         print(f"{LOCK} was cut: {'removed' if committed.returncode else 'the committed one is back'}")
 
 
+def sweep() -> None:
+    """Removes unfinished copies, if nobody can be at work on them."""
+    for copy in CACHE.rglob(".*.tmp"):
+        if copy.stat().st_mtime < time.time() - UNTOUCHED_SECONDS:
+            copy.unlink()
+
+
 def main() -> None:
     """Runs the command."""
     TMP.mkdir(exist_ok=True)
     try:
         with make_lock(str(TMP / "lock")):  # DVC writes them while it holds this
             mend()
+            sweep()
     except LockError:
         print("DVC is at work: nothing to mend")
 

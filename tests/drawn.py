@@ -1,4 +1,4 @@
-"""Pictures as people make them, of MNIST's images: every kind is a function of an image and of a generator."""
+"""Pictures as people make them, of MNIST's images: a kind is a function of an image and of a generator."""
 
 import io
 from collections.abc import Callable
@@ -100,7 +100,9 @@ def coloured(image: Pixels, rng: Rng) -> bytes:
 def soft(image: Pixels, rng: Rng) -> bytes:
     size = int(rng.integers(60, 900))
     ink = enlarged(image, size, FILTERS[rng.integers(3)])
-    blurred = picture(painted(ink, *colours(rng))).filter(ImageFilter.GaussianBlur(size * rng.uniform(0, 0.05)))
+    blurred = picture(painted(ink, *colours(rng))).filter(
+        ImageFilter.GaussianBlur(size * rng.uniform(0, 0.05))
+    )
     return saved(blurred, "PNG")
 
 
@@ -115,7 +117,10 @@ def cropped(image: Pixels, rng: Rng) -> bytes:
     rows, columns = (np.flatnonzero(image.max(axis) > 60) for axis in (1, 0))
     cut = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = int(rng.integers(3, 30))
-    ink = np.asarray(Image.fromarray(cut).resize((cut.shape[1] * scale, cut.shape[0] * scale)), np.float32) / 255
+    ink = (
+        np.asarray(Image.fromarray(cut).resize((cut.shape[1] * scale, cut.shape[0] * scale)), np.float32)
+        / 255
+    )
     ink = np.pad(ink, int(rng.integers(0, 2 * scale)))
     return saved(picture(painted(ink, *colours(rng))), "PNG")
 
@@ -203,7 +208,10 @@ PENS = ((20, 20, 25), (25, 40, 130), (30, 60, 60), (150, 25, 30), (70, 70, 75))
 
 def photograph(ink: Ink, rng: Rng, lit: NDArray[np.float32], ruled: Ink | None = None) -> bytes:
     """Takes a photo of ink on paper: colours, light, a lens that is a little soft, noise and JPEG."""
-    pen, paper = np.array(PENS[rng.integers(len(PENS))], float), rng.uniform(190, 245) - np.array([0, 4, 18.0])
+    pen, paper = (
+        np.array(PENS[rng.integers(len(PENS))], float),
+        rng.uniform(190, 245) - np.array([0, 4, 18.0]),
+    )
     rgb = painted(ink, pen, paper)
     if ruled is not None:
         faint = painted(ruled, rng.uniform(0.75, 0.85) * paper + [0, 5, 15], paper)
@@ -256,7 +264,10 @@ def marker(image: Pixels, rng: Rng) -> bytes:
 def chalk(image: Pixels, rng: Rng) -> bytes:
     ink = on_paper(image, rng)
     dust = np.clip(ink * rng.uniform(0.7, 1, ink.shape), 0, 1)
-    board = painted(dust, np.array([225, 225, 210.0]), np.array([40, 62, 50.0])) * light(rng, *ink.shape)[..., None]
+    board = (
+        painted(dust, np.array([225, 225, 210.0]), np.array([40, 62, 50.0]))
+        * light(rng, *ink.shape)[..., None]
+    )
     return jpeg(picture(board + rng.normal(0, 4, (*ink.shape, 1))).filter(ImageFilter.GaussianBlur(1)), rng)
 
 
@@ -283,7 +294,26 @@ def turned_by_exif(image: Pixels, rng: Rng) -> bytes:
 KINDS: dict[str, Callable[[Pixels, Rng], bytes]] = {
     made.__name__: made
     for made in (
-        as_it_is, larger, inverted, coloured, soft, off_centre, cropped, transparent, modes, low_contrast, dusty,
-        broken, photo, shadow, ruled, squared, thin_pen, marker, chalk, desk, turned_by_exif,
+        as_it_is,
+        larger,
+        inverted,
+        coloured,
+        soft,
+        off_centre,
+        cropped,
+        transparent,
+        modes,
+        low_contrast,
+        dusty,
+        broken,
+        photo,
+        shadow,
+        ruled,
+        squared,
+        thin_pen,
+        marker,
+        chalk,
+        desk,
+        turned_by_exif,
     )
 }

@@ -1,5 +1,7 @@
 """DVC starts again after a kill in the middle of its own writing."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,16 @@ def test_cut_list_of_who_is_at_work_is_removed(pipeline: Path) -> None:
     assert run(pipeline, MEND) == ".dvc/tmp/rwlock was cut: removed\n"
     assert "up to date" in run(pipeline, "dvc repro")
     assert run(pipeline, MEND) == ""
+
+
+@pytest.mark.slow
+def test_copies_that_were_not_finished_are_removed(pipeline: Path) -> None:
+    old, new = (pipeline / ".dvc/cache/files/md5" / name for name in (".old.tmp", ".new.tmp"))
+    for path, age in ((old, 100), (new, 0)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    run(pipeline, MEND)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_make_repro_mends_first() -> None:

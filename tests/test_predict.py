@@ -52,14 +52,14 @@ def model(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
 @pytest.fixture(scope="module")
 def right(model: Path) -> Callable[[str, int], int]:
     """Counts the right answers to some pictures of a kind, each of another test image."""
-    test, session = load("test"), predict.open_model(model)
+    test, network = load("test"), predict.load_network(model)
 
     def count(kind: str, pictures: int) -> int:
         rng, found = np.random.default_rng(len(kind)), 0
         for place in rng.choice(len(test.labels), pictures, replace=False):
             content = KINDS[kind](test.pixels[place], rng)
             digit = to_digit(open_picture(io.BytesIO(content)))
-            found += predict.answer(digit, session, False)["digit"] == test.labels[place]
+            found += int(predict.see(network, digit).argmax() == test.labels[place])
         return found
 
     return count
@@ -75,7 +75,7 @@ def test_pictures_as_people_make_them(right: Callable[[str, int], int], kind: st
 
 
 def run(*words: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "mnist_cnn.cli", "predict", *map(str, words)]
+    command = [sys.executable, "-c", "from mnist_cnn.cli import main; main()", "predict", *map(str, words)]
     return subprocess.run(command, input=given, capture_output=True, check=False, env=ENVIRONMENT, timeout=60)
 
 
@@ -94,7 +94,7 @@ def seven(tmp_path: Path) -> Path:
 
 def test_answers_as_text_and_as_json(model: Path, seven: Path) -> None:
     done = run("--model", model, seven)
-    assert done.stdout.decode().startswith(f"{seven}: 7  ")
+    assert done.stdout.decode().startswith(f"{seven}: 7 (")
     assert (done.returncode, done.stderr) == (0, b"")
     done = run("--model", model, "--json", "--all", seven.parent, "-", given=seven.read_bytes())
     both = json.loads(done.stdout)
@@ -106,9 +106,10 @@ def test_answers_as_text_and_as_json(model: Path, seven: Path) -> None:
 
 
 def test_doubt_is_told() -> None:
-    found = {"file": "x", "digit": 4, "probability": 0.6, "runner_up": 9}
-    assert predict.line(found) == "x: 4  60.0%  not sure: perhaps 9"
-    assert "sure" not in predict.line(found | {"probability": 0.95})
+    probabilities = np.array([0, 0, 0, 0, 0.6, 0, 0, 0, 0, 0.4], np.float32)
+    assert predict.as_line("x\n", probabilities, False) == "x\\n: 4 (60.0%), not sure: perhaps 9 (40.0%)"
+    probabilities[[4, 9]] = 0.95, 0.05
+    assert predict.as_line("x", probabilities, False) == "x: 4 (95.0%)"
 
 
 def test_nothing_heavy_is_imported(model: Path, seven: Path) -> None:
@@ -178,7 +179,7 @@ def test_what_is_no_file_is_one_line(model: Path, tmp_path: Path) -> None:
         assert len(done.stderr.splitlines()) == 1
         assert done.returncode == 1
     (tmp_path / "empty").mkdir()
-    assert b"no picture in this folder" in run("--model", model, tmp_path / "empty").stderr
+    assert b"a folder in which no file ends in" in run("--model", model, tmp_path / "empty").stderr
 
 
 def test_first_frame_and_upright(seven: Path) -> None:
@@ -205,22 +206,22 @@ def test_blank_picture_has_no_digit() -> None:
 
 def test_other_models_are_refused(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
-    with pytest.raises(UserError, match="is not here: run `dvc repro export`"):
-        predict.open_model(path)
+    with pytest.raises(UserError, match="run `dvc repro export`"):
+        predict.load_network(path)
     graph = onnx.load(model)
     clothes = onnx.ModelProto.FromString(graph.SerializeToString())
     next(one for one in clothes.metadata_props if one.key == "dataset").value = "FashionMNIST"
     graph.graph.input[0].name = "x"
     graph.graph.node[0].input[0] = "x"
     for content, reason in (
-        (b"no onnx", "is no network that can be read"),
-        (graph.SerializeToString(), "is not a network that `export` wrote"),
-        (clothes.SerializeToString(), "was trained on FashionMNIST"),
-        (outside(model), "is no network that can be read"),
+        (b"no onnx", "not a network for ONNX Runtime"),
+        (graph.SerializeToString(), "not a network of this project"),
+        (clothes.SerializeToString(), "trained on FashionMNIST"),
+        (outside(model), "not a network for ONNX Runtime"),
     ):
         path.write_bytes(content)
         with pytest.raises(UserError, match=reason) as refused:
-            predict.open_model(path)
+            predict.load_network(path)
         assert "\n" not in str(refused.value)
 
 

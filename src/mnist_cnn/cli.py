@@ -1,39 +1,48 @@
-"""The command `mnist-cnn`: reads digits in pictures, or writes a page on which all networks do."""
+"""The command `mnist-cnn`: reads digits in pictures, or makes a page to draw on."""
 
 import argparse
+import signal
 from pathlib import Path
 
 from mnist_cnn.command import run
 from mnist_cnn.paths import EXPORT
 
 
-def parse() -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(prog="mnist-cnn", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    predict = commands.add_parser("predict", help="say which digit each picture shows")
-    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - for stdin")
-    predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default %(default)s")
-    predict.add_argument("--json", action="store_true", help="write a list of objects")
-    predict.add_argument("--all", action="store_true", help="also the probabilities of all ten digits")
-    demo = commands.add_parser("demo", help="write a page on which every network reads what is drawn")
-    demo.add_argument("--output", type=Path, default=Path("demo.html"), help="default %(default)s")
-    demo.add_argument("--no-open", action="store_true", help="only write it")
-    return parser.parse_args()
-
-
 def main() -> None:
-    """Runs the command; what a subcommand needs is imported with it."""
-    given = parse()
-    if given.command == "demo":
-        from mnist_cnn import demo
+    """Runs what the command line names; a mistake of the user is one line on stderr and status 1."""
+    run(_run_subcommand)
 
-        run(lambda: demo.main(given.output, not given.no_open))
-    else:
+
+def _run_subcommand() -> None:
+    """Imports what a subcommand needs when it is asked for, so that `predict` starts without PyTorch."""
+    told = _parser().parse_args()
+    if told.subcommand == "predict":
         from mnist_cnn import predict
 
-        run(lambda: predict.main(given.pictures, given.model, given.json, given.all))
+        if hasattr(signal, "SIGPIPE"):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has enough: no error
+        predict.main(told.pictures, told.model, told.json, told.all)
+    else:
+        from mnist_cnn import demo
+
+        demo.main(told.output, told.open)
 
 
-if __name__ == "__main__":
-    main()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mnist-cnn", description=__doc__)
+    subcommands = parser.add_subparsers(dest="subcommand", required=True)
+    predict = subcommands.add_parser(
+        "predict",
+        help="read the digit in each picture",
+        epilog="Exit status 1: some picture could not be read.",
+    )
+    predict.add_argument(
+        "pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - (standard input)"
+    )
+    predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default: %(default)s")
+    predict.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    predict.add_argument("--all", action="store_true", help="the probability of each digit too")
+    demo = subcommands.add_parser("demo", help="write a page on which every network reads what is drawn")
+    demo.add_argument("--output", type=Path, default=Path("demo.html"), help="default: %(default)s")
+    demo.add_argument("--no-open", dest="open", action="store_false", help="do not show it in the browser")
+    return parser

@@ -1,7 +1,7 @@
 """Any picture of one digit, as MNIST's makers would have turned it into 28 × 28 pixels.
 
-LeCun et al. 1998 ("Gradient-based learning applied to document recognition", section III.A): the digit fits a
-box of 20 × 20 with its proportions kept and its edges softened; its centre of mass is in the middle of 28 × 28.
+LeCun et al. 1998 ("Gradient-based learning applied to document recognition", section III.A): the digit fits
+a box of 20 × 20 with its proportions kept and its edges softened; its centre of mass is in the middle.
 """
 
 import struct
@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter, ImageOps, TiffImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFilter, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 WEBP, TIFF = WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", WEBP, TIFF)  # those that are imported: Pillow has fifty
@@ -27,7 +27,9 @@ FAINTEST = 0.05  # contrast of the faintest ink
 EDGE = 0.4  # of the ink's contrast; at 0.3 and 0.5 as many test images are right
 PIECE = 0.03  # of the mass of the largest piece; what is lighter is dust
 GAP = 0.25  # of the digit's size, between its pieces
-THINNEST = 0.11  # of the digit's size; a quarter of MNIST's strokes are thinner than this, one in 20 than 0.083
+THINNEST = (
+    0.11  # of the digit's size; a quarter of MNIST's strokes are thinner than this, one in 20 than 0.083
+)
 BOX, SIZE = 20, 28
 
 Array = NDArray[np.float32]
@@ -50,7 +52,7 @@ def open_picture(file: IO[bytes]) -> Image.Image:
             picture = Image.open(file, formats=FORMATS)
             picture.draft(None, (KEPT, KEPT))  # a JPEG is decoded no larger than need be
             return _flat(ImageOps.exif_transpose(picture))
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise PictureError(f"not a picture that can be read: {', '.join(FORMATS)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise PictureError(f"more than {LARGEST:,} pixels: make it smaller") from None
@@ -99,7 +101,7 @@ def to_digit(picture: Image.Image) -> NDArray[np.uint8]:
     return _in_box(_thickened(found[slice(*rows), slice(*columns)]))
 
 
-def _resized(picture: Image.Image, box: tuple[float, ...], side: int) -> Image.Image:
+def _resized(picture: Image.Image, box: tuple[float, float, float, float], side: int) -> Image.Image:
     """Cuts a box out and gives it side × side pixels, in its own proportions."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = min(side / np.sqrt(width * height), 4 * side / max(width, height))
@@ -122,18 +124,16 @@ def _ink_direction(view: Image.Image) -> Array:
     coarse = np.asarray(_resized(view, (0, 0, *view.size), COARSE), np.float32) @ direction
     median = np.asarray(Image.fromarray(coarse).filter(ImageFilter.MedianFilter(COARSE // 4 + 1)))
     widest = int(0.3 * min(coarse.shape))
-    aside = np.clip(
-        coarse - median, coarse + _opened(-coarse, widest), coarse - _opened(coarse, widest)
-    )
+    aside = np.clip(coarse - median, coarse + _opened(-coarse, widest), coarse - _opened(coarse, widest))
     slope = np.hypot(*np.gradient(np.pad(coarse, 1, mode="edge")))[1:-1, 1:-1]
     return direction if (aside * slope).sum() > 0 else -direction
 
 
 def _contrast(view: Image.Image, ink: Array) -> Array:
     """Returns how far each pixel stands out from the paper around it, in proportion to the light there."""
-    values = np.asarray(view, np.float32) @ ink
+    values: Array = np.asarray(view, np.float32) @ ink
     paper = _opened(values, int(WIDEST * min(values.shape)))
-    return (values - paper) / np.maximum(np.abs(paper), DARKEST_PAPER)
+    return np.asarray((values - paper) / np.maximum(np.abs(paper), DARKEST_PAPER), np.float32)
 
 
 def _opened(values: Array, width: int) -> Array:
@@ -196,7 +196,9 @@ def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     numbers = np.full((mask.shape[0] + 2, mask.shape[1] + 2), -1)
     numbers[y, x] = labels = np.arange(len(y))
     one = np.tile(labels, 4)
-    other = np.concatenate([numbers[y, x + 1], numbers[y + 1, x - 1], numbers[y + 1, x], numbers[y + 1, x + 1]])
+    other = np.concatenate(
+        [numbers[y, x + 1], numbers[y + 1, x - 1], numbers[y + 1, x], numbers[y + 1, x + 1]]
+    )
     apart = other >= 0
     while apart.any():
         one, other = one[apart], other[apart]
@@ -211,10 +213,10 @@ def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _thickened(ink: Array) -> Array:
     """Makes strokes thicker that are thinner than MNIST's, as those of a ballpoint pen in a photo are."""
-    inside = np.pad(ink > 0.5, 1)
+    inside: NDArray[np.bool_] = np.pad(ink > 0.5, 1)
     edges = np.count_nonzero(np.diff(inside, axis=0)) + np.count_nonzero(np.diff(inside, axis=1))
     width = 2 * np.count_nonzero(inside) / (np.pi / 4 * max(edges, 1))  # area / length; edges go in steps
-    missing = int(THINNEST * max(ink.shape) - width)
+    missing = int(THINNEST * max(len(ink), ink.shape[1]) - width)
     return _highest(np.pad(ink, missing), missing + 1) if missing > 0 else ink
 
 
@@ -224,7 +226,7 @@ def _in_box(ink: Array) -> NDArray[np.uint8]:
     height, width = (max(1, round(scale * side)) for side in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
     middle = [np.average(np.arange(len(mass)) + 0.5, weights=mass) for mass in (small.sum(1), small.sum(0))]
-    top, left = (SIZE + SIZE // 2 - int(at) for at in middle)  # the middle is inside of pixel 14, counted from 0
+    top, left = (SIZE + SIZE // 2 - int(at) for at in middle)  # the middle is inside of pixel 14, from 0
     sheet = np.zeros((3 * SIZE, 3 * SIZE), np.float32)
     sheet[top : top + height, left : left + width] = small
-    return np.uint8(255 * sheet[SIZE : 2 * SIZE, SIZE : 2 * SIZE] + 0.5)
+    return (255 * sheet[SIZE : 2 * SIZE, SIZE : 2 * SIZE] + 0.5).astype(np.uint8)

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
+from PIL import Image
 
 from mnist_cnn.command import UserError
 from mnist_cnn.picture import SUFFIXES, PictureError, open_picture, to_digit
@@ -19,37 +20,150 @@ from mnist_cnn.picture import SUFFIXES, PictureError, open_picture, to_digit
 STANDARD_INPUT = "-"
 MOST_BYTES = 200_000_000  # of standard input, or of a network
 SURE = 0.9
-FAULTS = tuple(
+INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), "probabilities"
+FAULTS: tuple[type[Exception], ...] = tuple(
     kind
     for kind in vars(onnxruntime_pybind11_state).values()
     if isinstance(kind, type) and issubclass(kind, Exception)
-)
+) + (ValueError,)
+
+Probabilities = NDArray[np.float32]  # shape (10,), of the digits 0 to 9
 
 
 def main(places: Sequence[str], model: Path, as_json: bool, with_all: bool) -> None:
-    """Prints what the network sees in each picture, one line a picture, or all of it as JSON.
+    """Prints what the network sees in each picture: one line a picture, or all as JSON.
 
     Args:
         places: Files, folders with pictures in them, or `-` for standard input.
-        model: The network, as `export` writes it.
+        model: The network, as the stage `export` writes it.
         as_json: Whether to print a list of objects.
         with_all: Whether to tell all ten probabilities.
 
     Raises:
         UserError: The network cannot be used.
-        SystemExit: With status 1, when all pictures are done and some could not be read.
+        SystemExit: With status 1, when all is done and some picture could not be read.
     """
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names of files are bytes
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # files have any name
     network = load_network(model)
-    answers, failed = [], False
-    for name in (name for place in places for name in _listed(place)):
+    answers, failures = [], 0
+    for name in _listed(places):
         try:
-            answer = _answer(name, network)
+            digit = to_digit(_open_picture(name))
         except (PictureError, OSError) as error:
-            failed = True
-            reason = error.strerror if isinstance(error, OSError) else error
-            print(f"error: {_printable(name)}: {reason}", file=sys.stderr)
+            failures += 1
+            print(f"error: {_printable(name)}: {_reason(error)}", file=sys.stderr)
+            continue
+        probabilities = see(network, digit)
+        if as_json:
+            answers.append(as_object(name, probabilities, with_all))
+        else:
+            print(as_line(name, probabilities, with_all), flush=True)
     if as_json:
         print(json.dumps(answers, indent=2))
-    if failed:
+    if failures:
         sys.exit(1)
+
+
+def load_network(path: Path) -> onnxruntime.InferenceSession:
+    """Loads a network that `export` wrote; as it comes from memory, no other file can be part of it.
+
+    Raises:
+        UserError: There is none, or it is not one that reads digits.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 1
+    try:
+        with _open_regular(path) as file:
+            network = onnxruntime.InferenceSession(_content(file), options, ["CPUExecutionProvider"])
+    except (PictureError, OSError) as error:
+        todo = f"run `dvc repro export` or `dvc pull {path}`, or name another with --model"
+        raise UserError(f"{path}: no network ({_reason(error)}): {todo}") from None
+    except FAULTS as error:
+        raise UserError(f"{path}: not a network for ONNX Runtime: {_reason(error)}") from None
+    if [(each.name, each.type, each.shape[1:]) for each in network.get_inputs()] != [INPUT]:
+        raise UserError(f"{path}: not a network of this project: its input is not {INPUT}")
+    dataset = network.get_modelmeta().custom_metadata_map.get("dataset", "nothing that it names")
+    if dataset != "MNIST":
+        raise UserError(
+            f"{path}: trained on {_printable(dataset)}, and predict reads digits only: take MNIST"
+        )
+    return network
+
+
+def see(network: onnxruntime.InferenceSession, digit: NDArray[np.uint8]) -> Probabilities:
+    """Returns the probabilities of the ten digits for an image of shape (28, 28).
+
+    Raises:
+        UserError: The network fails, or gives something else.
+    """
+    try:
+        probabilities: Probabilities = network.run([OUTPUT], {INPUT[0]: digit[np.newaxis]})[0]
+    except FAULTS as error:
+        raise UserError(f"the network fails: {_reason(error)}") from None
+    if np.shape(probabilities) != (1, 10) or not np.isclose(np.sum(probabilities), 1, atol=1e-3):
+        raise UserError(f"the network's {OUTPUT} are not ten that add up to 1: take one that `export` wrote")
+    first: Probabilities = probabilities[0]
+    return first
+
+
+def as_object(name: str, probabilities: Probabilities, with_all: bool) -> dict[str, Any]:
+    """Makes what `--json` prints of a picture."""
+    digit, runner_up = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
+    rounded = [round(float(probability), 6) for probability in probabilities]
+    answer = {"file": name, "digit": digit, "probability": rounded[digit], "runner_up": runner_up}
+    return answer | ({"probabilities": rounded} if with_all else {})
+
+
+def as_line(name: str, probabilities: Probabilities, with_all: bool) -> str:
+    """Makes the line of a picture, for people."""
+    digit, other = np.argsort(-probabilities, kind="stable")[:2]
+    line = f"{_printable(name)}: {digit} ({probabilities[digit]:.1%})"
+    if probabilities[digit] < SURE:
+        line += f", not sure: perhaps {other} ({probabilities[other]:.1%})"
+    if with_all:
+        line += "; " + ", ".join(f"{number}: {share:.1%}" for number, share in enumerate(probabilities))
+    return line
+
+
+def _listed(places: Sequence[str]) -> Iterator[str]:
+    """Names each file: a folder's pictures, sorted; a folder without any stands for itself."""
+    for place in places:
+        inside = sorted(Path(place).glob("[!.]*")) if place != STANDARD_INPUT else []
+        yield from [str(path) for path in inside if path.suffix.lower() in SUFFIXES] or [place]
+
+
+def _open_picture(name: str) -> Image.Image:
+    if name == STANDARD_INPUT:
+        with open(0, "rb", closefd=False) as file:  # a number, not a path
+            return open_picture(io.BytesIO(_content(file)))
+    with _open_regular(Path(name)) as file:
+        return open_picture(file)
+
+
+def _open_regular(path: Path) -> IO[bytes]:
+    """Opens a file, and nothing that may never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        next(path.iterdir(), None)  # says so if nobody may look inside
+        raise PictureError(f"a folder in which no file ends in {', '.join(sorted(SUFFIXES))}")
+    if not stat.S_ISREG(mode):
+        raise PictureError("not a file but a pipe or a device, for which there is `-`, standard input")
+    return path.open("rb")
+
+
+def _content(file: IO[bytes]) -> bytes:
+    content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise PictureError(f"more than {MOST_BYTES:,} bytes")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    """Says on one line what was wrong; of the system's own words without the name of the file."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
+
+
+def _printable(name: str) -> str:
+    """Keeps a name on one line and from steering the terminal."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)

@@ -1,0 +1,74 @@
+"""Several at work in one repository: each works or is refused in clear words; the bits stay the same."""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from mnist_cnn.sources import MIRROR
+from tests.scratch import ENVIRONMENT, mnist, run
+from tests.trials.small_study import Study, bits, clone
+from tests.trials.test_kills import Life
+
+pytestmark = pytest.mark.trial
+
+REFUSED = re.compile(
+    "is busy, it is being blocked by:|Unable to acquire lock. Most likely another DVC process is running"
+    "|changed while this stage ran, so its result is not kept: run it again"
+)
+OTHERS = {  # what is done while `dvc repro` is at work
+    "another repro": "dvc repro",
+    "an experiment in the workspace": "dvc exp run -S compare.margin=0.003",
+    "an experiment elsewhere": "dvc exp run --temp --name elsewhere -S compare.margin=0.003",
+}
+
+
+@pytest.fixture
+def here(sources: Path, tmp_path: Path) -> Path:
+    clone(sources, tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+@pytest.mark.parametrize("moment", ["download", "train@conv1_linear1-small", "compare"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_two_at_a_time(other: str, moment: str, here: Path, study: Study, tmp_path: Path) -> None:
+    first = Life(tmp_path)
+    assert first.reaches(lambda life: moment in life.stages())
+    surroundings = ENVIRONMENT | {MIRROR: mnist()}
+    words = OTHERS[other].split()
+    second = subprocess.run(words, cwd=here, env=surroundings, capture_output=True, text=True, check=False)
+    first.process.wait()
+    for status, said in (
+        (first.process.returncode, first.said()),
+        (second.returncode, second.stdout + second.stderr),
+    ):
+        refused = REFUSED.search(said)
+        assert status == 0 or refused, said
+        print(f"{'works' if status == 0 else 'refused'}: {refused and refused[0]}")
+        assert "Traceback" not in said
+    run(here, "git checkout --quiet params.yaml")
+    run(here, "dvc repro", **{MIRROR: mnist()})
+    assert bits(here) == bits(study.folder)
+
+
+def test_queue_with_two_workers(here: Path, study: Study) -> None:
+    surroundings = {MIRROR: mnist()}
+    for margin in ("0.003", "0.004", "0.005"):
+        run(here, f"dvc exp run --queue --name margin{margin[-1]} -S compare.margin={margin}")
+    run(here, "dvc queue start --jobs 2", **surroundings)
+    for _ in range(300):
+        status = run(here, "dvc queue status")
+        if not re.search("Queued|Running", status):
+            break
+        time.sleep(2)
+    assert status.count("Success") == 3, status
+    expected = (study.folder / "metrics/networks.json").read_text(encoding="utf-8")
+    for number in (3, 4, 5):
+        (revision,) = re.findall(rf"\S+ refs/exps/\S+/margin{number}\b", run(here, "git show-ref"))
+        commit = revision.split()[0]
+        assert run(here, f"git show {commit}:metrics/networks.json") == expected
+        assert f"margin: 0.00{number}" in run(here, f"git show {commit}:params.yaml")
+    run(here, "dvc repro", **surroundings)
+    assert bits(here) == bits(study.folder)

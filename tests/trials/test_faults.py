@@ -1,0 +1,186 @@
+"""Faults of the machine: it is said in one line, what was there stays, and the next run has the same bits."""
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mnist_cnn.sources import MIRROR
+from tests.scratch import mnist, run
+from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
+from tests.trials.test_kills import AT_WORK, Life
+
+pytestmark = pytest.mark.trial
+
+OUTPUTS = re.compile("(data|metrics|plots|report)/")
+PREPARE, TRAIN, EVALUATE = "prepare", "train@conv1_linear1-small", "evaluate@conv1_linear1-small"
+LIMITS = [  # the fault, the stage before it, a command of the shell, and what is to be said
+    ("A limit on the size of files", "", "ulimit -f 20000", "File too large: 'data/raw/"),
+    ("A limit on the size of files", "download", "ulimit -f 20000", "File too large: 'data/prepared"),
+    ("No memory", "download", "ulimit -v 400000", "not enough memory"),
+    ("No memory", PREPARE, "ulimit -v 2000000", "not enough memory"),
+    ("No memory", PREPARE, "ulimit -v 3358720", "memory"),
+]
+CLOCK = """
+import random, time
+now, draw = time.time, random.Random(0)
+time.time = lambda: now() + draw.uniform(-1e7, 1e7)
+"""
+
+
+def fails(work: Path, line: str, before: str = ":", **environment: str) -> None:
+    """Reproduces with a fault: a script, or else DVC, says in one line what is wrong."""
+    surroundings = {MIRROR: mnist(), "TMPDIR": str(work / "tmp")} | environment
+    printed = run(work / "clone", f"bash -c '{before}; exec dvc repro'", fails=True, **surroundings)
+    said = re.findall("^error: .*", printed, re.M) or re.findall("^ERROR: .*", printed, re.M)
+    assert len(said) == 1, printed
+    assert line in said[0]
+    assert "Traceback" not in printed
+
+
+@pytest.fixture
+def goes_on(study: Study, tmp_path: Path, record: Record) -> Callable[[str], None]:
+    """Reproduces when the fault is over: what there was is right, and so is the end."""
+
+    def check(fault: str) -> None:
+        folder, whole = tmp_path / "clone", bits(study.folder)
+        before = {name: value for name, value in files(folder).items() if OUTPUTS.match(name)}
+        start, life = time.monotonic(), Life(tmp_path)
+        life.reaches(lambda life: AT_WORK.search(life.said()))
+        seconds = time.monotonic() - start
+        assert life.process.wait() == 0, life.said()
+        wrong = before.items() - whole.items(), dict(bits(folder).items() ^ whole.items())
+        left = list((tmp_path / "tmp").iterdir())
+        record(Outcome(fault, not any((*wrong, left)), seconds))
+        assert (*wrong, left) == (set(), {}, [])
+
+    return check
+
+
+@pytest.fixture
+def begun(sources: Path, tmp_path: Path) -> Callable[[str], None]:
+    """Makes a repository in which everything up to a stage was reproduced."""
+
+    def make(stage: str) -> None:
+        (tmp_path / "tmp").mkdir()
+        clone(sources, tmp_path / "clone")
+        if stage:
+            reproduce(tmp_path / "clone", stage)
+
+    return make
+
+
+Begun = GoesOn = Callable[[str], None]
+
+
+@pytest.mark.parametrize(("fault", "stage", "limit", "line"), LIMITS)
+def test_limit(
+    fault: str, stage: str, limit: str, line: str, begun: Begun, goes_on: GoesOn, tmp_path: Path
+) -> None:
+    begun(stage)
+    fails(tmp_path, line, limit)
+    goes_on(fault)
+
+
+@pytest.fixture
+def mounted() -> Iterator[Callable[..., None]]:
+    """Mounts something on a folder, until the end of the test or until it is mounted otherwise."""
+    places: list[Path] = []
+
+    def mount(folder: Path, *options: str) -> None:
+        if subprocess.run(["mount", *options, folder], check=False, capture_output=True).returncode:
+            pytest.skip("nothing can be mounted here")
+        places.append(folder)
+
+    yield mount
+    for folder in set(places):
+        subprocess.run(["umount", "--lazy", "--recursive", folder], check=False)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8, 0.98])
+def test_full_disk(
+    share: float, study: Study, begun: Begun, goes_on: GoesOn, mounted: Callable[..., None], tmp_path: Path
+) -> None:
+    """The repository is on a disk that is smaller than what is to be on it."""
+    size = sum(path.stat().st_blocks * 512 for path in study.folder.rglob("*"))
+    (tmp_path / "clone").mkdir()
+    mounted(tmp_path / "clone", "-t", "tmpfs", "-o", f"size={int(share * size)}", "none")
+    begun("")
+    fails(tmp_path, "No space left on device")
+    mounted(tmp_path / "clone", "-o", "remount,size=2g")
+    goes_on("A full disk")
+
+
+@pytest.mark.parametrize(("stage", "folder"), [("download", "plots"), (PREPARE, "data/weights")])
+def test_read_only_folder(
+    stage: str, folder: str, begun: Begun, goes_on: GoesOn, mounted: Callable[..., None], tmp_path: Path
+) -> None:
+    begun(stage)
+    place = tmp_path / "clone" / folder
+    place.mkdir(parents=True, exist_ok=True)
+    mounted(place, "--bind", str(place))
+    mounted(place, "-o", "remount,bind,ro")
+    fails(tmp_path, "Read-only file system")
+    subprocess.run(["umount", place], check=True)
+    goes_on("A read-only folder")
+
+
+@pytest.mark.parametrize("stage", [TRAIN, EVALUATE])
+def test_killed_worker(stage: str, begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
+    begun(PREPARE)
+    life = Life(tmp_path)
+
+    def workers() -> list[psutil.Process]:
+        family = psutil.Process(life.process.pid).children()
+        return [worker for one in family for worker in one.children()] if stage in life.stages() else []
+
+    assert life.reaches(lambda _: workers())
+    workers()[0].kill()
+    assert life.process.wait() != 0
+    assert "error: a process was ended from outside" in life.said()
+    assert "Traceback" not in life.said()
+    goes_on("A killed worker")
+
+
+def test_clock_that_jumps(begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
+    begun(PREPARE)
+    (tmp_path / "sitecustomize.py").write_text(CLOCK, encoding="utf-8")
+    run(tmp_path / "clone", "dvc repro", PYTHONPATH=str(tmp_path))
+    goes_on("A clock that jumps")
+
+
+class Outage(SimpleHTTPRequestHandler):
+    """Gives half of each large file and then nothing; what was cut off ends or hangs."""
+
+    hangs = False
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        content = source.read()
+        outputfile.write(content[: len(content) // 2])
+        if self.hangs:
+            time.sleep(30)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["cut off", "hanging"])
+def test_outage_of_the_network(hangs: bool, begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
+    begun("")
+    handler = type("Handler", (Outage,), {"hangs": hangs})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=mnist())) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        nowhere = {"https_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}  # no other source either
+        fails(
+            tmp_path, "no source could give", **nowhere, **{MIRROR: f"http://127.0.0.1:{server.server_port}"}
+        )
+        server.shutdown()
+    goes_on("An outage of the network")
