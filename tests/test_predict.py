@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ def bomb() -> bytes:
     """A picture of 20,000 × 20,000 pixels in a few kilobytes."""
     content = bytearray(png(np.zeros((4, 4), np.uint8)))
     content[16:24] = (20_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     return bytes(content)
 
 

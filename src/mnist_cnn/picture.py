@@ -214,7 +214,7 @@ def _pieces(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _thickened(ink: Array) -> Array:
     """Makes strokes thicker that are thinner than MNIST's, as those of a ballpoint pen in a photo are."""
     inside: NDArray[np.bool_] = np.pad(ink > 0.5, 1)
-    edges = np.count_nonzero(np.diff(inside, axis=0)) + np.count_nonzero(np.diff(inside, axis=1))
+    edges = int(np.diff(inside, axis=0).sum()) + int(np.diff(inside, axis=1).sum())
     width = 2 * np.count_nonzero(inside) / (np.pi / 4 * max(edges, 1))  # area / length; edges go in steps
     missing = int(THINNEST * max(len(ink), ink.shape[1]) - width)
     return _highest(np.pad(ink, missing), missing + 1) if missing > 0 else ink

@@ -21,11 +21,14 @@ STANDARD_INPUT = "-"
 MOST_BYTES = 200_000_000  # of standard input, or of a network
 SURE = 0.9
 INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), "probabilities"
-FAULTS: tuple[type[Exception], ...] = tuple(
-    kind
-    for kind in vars(onnxruntime_pybind11_state).values()
-    if isinstance(kind, type) and issubclass(kind, Exception)
-) + (ValueError,)
+FAULTS: tuple[type[Exception], ...] = (
+    ValueError,
+    *(
+        kind
+        for kind in vars(onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
+)
 
 Probabilities = NDArray[np.float32]  # shape (10,), of the digits 0 to 9
 
