@@ -171,7 +171,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES, ids=ascii)
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: re.sub(r"\W+", "_", name, flags=re.ASCII)[:30])
 @pytest.mark.parametrize("section", ["kernels", "models"])
 def test_hostile_names_are_refused(section: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
