@@ -4,6 +4,7 @@ LeCun et al. 1998 ("Gradient-based learning applied to document recognition", se
 a box of 20 × 20, proportions kept, edges softened; its centre of mass is in the middle of 28 × 28.
 """
 
+import os
 import struct
 import warnings
 from typing import IO
@@ -21,7 +22,7 @@ DAMAGE = (OSError, ValueError, ArithmeticError, LookupError, TypeError, SyntaxEr
 
 KEPT = 2000  # pixels of the longer side that are looked at
 COARSE, SEARCH, LOOK = 64, 400, 240  # a square of this side has as many pixels as what is looked at
-WIDEST = 0.4  # of the shorter side: what is wider than this is paper or its shadow, and no stroke
+WIDEST = 0.4  # of such a square's side: what is wider is paper or its shadow, and no stroke
 DARKEST_PAPER = 40  # lightness below which contrast is not taken in proportion to it
 FAINTEST = 0.05  # contrast of the faintest ink
 EDGE = 0.4  # of the ink's contrast; with 0.3 and 0.5 as many test images are right
@@ -43,13 +44,15 @@ def open_picture(file: IO[bytes]) -> Image.Image:
     Raises:
         PictureError: It is not a picture, is damaged, or is too large.
     """
+    if file.seek(0, os.SEEK_END) == 0:
+        raise PictureError("empty: 0 bytes")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             picture = Image.open(file, formats=FORMATS)
             picture.draft(None, (KEPT, KEPT))  # a JPEG is decoded no larger than need be
-            return _flat(ImageOps.exif_transpose(picture))
+            return _flat(picture)
         except UnidentifiedImageError:
             raise PictureError(f"not a picture of these kinds: {', '.join(FORMATS)}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -60,14 +63,17 @@ def open_picture(file: IO[bytes]) -> Image.Image:
 
 def _flat(picture: Image.Image) -> Image.Image:
     """Returns RGB; what is transparent becomes paper, 16 and 32 bits are scaled by the largest value."""
+    see_through = picture.has_transparency_data
+    if picture.mode in ("1", "P", "PA"):  # others are made smaller first, to need less memory
+        picture = picture.convert("RGBA" if see_through else "RGB")
+    picture.thumbnail((KEPT, KEPT))
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith(("I", "F")):
         values = np.clip(np.nan_to_num(np.asarray(picture, np.float32)), 0, None)
         picture = Image.fromarray(np.uint8(values / max(values.max(), 1e-30) * 255))
-    see_through = picture.has_transparency_data
-    picture = picture.convert("RGBA" if see_through else "RGB")
-    picture.thumbnail((KEPT, KEPT))
     if not see_through:
-        return picture
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
     shown = np.asarray(picture)[np.asarray(picture.getchannel("A")) > 127, :3].mean(1)
     if shown.size and shown.std() > 40:  # paper that is cut out, with ink on it
         paper = int(np.median(shown))
@@ -128,7 +134,7 @@ def _ink_direction(view: Image.Image) -> Array:
 def _contrast(view: Image.Image, direction: Array) -> Array:
     """Returns how far each pixel stands out from the paper around it, in proportion to the light there."""
     values = np.asarray(view, np.float32) @ direction
-    paper = _opened(values, int(WIDEST * min(values.shape)))
+    paper = _opened(values, int(WIDEST * values.size**0.5))
     return (values - paper) / np.maximum(np.abs(paper), DARKEST_PAPER)
 
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +22,7 @@ from mnist_cnn.picture import SUFFIXES, PictureError, open_picture, to_digit
 STANDARD_INPUT = "-"
 MOST_BYTES = 200_000_000  # of standard input, or of a network
 SURE = 0.9
-INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), "probabilities"
+INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), ("probabilities", "tensor(float)")
 FAULTS: tuple[type[Exception], ...] = (
     ValueError,
     *(
@@ -78,15 +80,19 @@ def load_network(path: Path) -> onnxruntime.InferenceSession:
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     try:
         with _open_regular(path) as file:
-            network = onnxruntime.InferenceSession(_content(file), options, ["CPUExecutionProvider"])
+            content = _content(file)
+        # With a fallback ONNX Runtime would try again, and print that it does.
+        network = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"], enable_fallback=0)
+        inputs = [(each.name, each.type, each.shape[1:]) for each in network.get_inputs()]
+        outputs = [(each.name, each.type) for each in network.get_outputs()]
+        dataset = network.get_modelmeta().custom_metadata_map.get("dataset", "nothing that it names")
     except (PictureError, OSError) as error:
         todo = f"run `dvc repro export` or `dvc pull {path}`, or name another with --model"
         raise UserError(f"{path}: no network ({_reason(error)}): {todo}") from None
     except FAULTS as error:
         raise UserError(f"{path}: not a network for ONNX Runtime: {_reason(error)}") from None
-    if [(each.name, each.type, each.shape[1:]) for each in network.get_inputs()] != [INPUT]:
-        raise UserError(f"{path}: not a network of this project: its input is not {INPUT}")
-    dataset = network.get_modelmeta().custom_metadata_map.get("dataset", "nothing that it names")
+    if inputs != [INPUT] or OUTPUT not in outputs:
+        raise UserError(f"{path}: not a network of this project, which goes from {INPUT} to {OUTPUT}")
     if dataset != "MNIST":
         raise UserError(
             f"{path}: trained on {_printable(dataset)}, and predict reads digits only: take MNIST"
@@ -101,11 +107,13 @@ def see(network: onnxruntime.InferenceSession, digit: NDArray[np.uint8]) -> Prob
         UserError: The network fails, or gives something else.
     """
     try:
-        probabilities: Probabilities = network.run([OUTPUT], {INPUT[0]: digit[np.newaxis]})[0]
+        probabilities: Probabilities = network.run([OUTPUT[0]], {INPUT[0]: digit[np.newaxis]})[0]
     except FAULTS as error:
         raise UserError(f"the network fails: {_reason(error)}") from None
     if np.shape(probabilities) != (1, 10) or not np.isclose(np.sum(probabilities), 1, atol=1e-3):
-        raise UserError(f"the network's {OUTPUT} are not ten that add up to 1: take one that `export` wrote")
+        raise UserError(
+            f"the network's {OUTPUT[0]} are not ten that add up to 1: take one that `export` wrote"
+        )
     first: Probabilities = probabilities[0]
     return first
 
@@ -138,20 +146,32 @@ def _listed(places: Sequence[str]) -> Iterator[str]:
 
 def _open_picture(name: str) -> Image.Image:
     if name == STANDARD_INPUT:
-        with open(0, "rb", closefd=False) as file:  # a number, not a path
+        with open(0, "rb", closefd=False) as file, _decoders_silenced():
             return open_picture(io.BytesIO(_content(file)))
-    with _open_regular(Path(name)) as file:
+    if Path(name).is_dir():
+        next(Path(name).iterdir(), None)  # an error if nobody may look inside
+        raise PictureError(f"a folder in which no file ends in {', '.join(sorted(SUFFIXES))}")
+    with _open_regular(Path(name)) as file, _decoders_silenced():
         return open_picture(file)
+
+
+@contextmanager
+def _decoders_silenced() -> Iterator[None]:
+    """Keeps what libtiff thinks of a damaged file from the terminal: it writes past Python."""
+    terminal = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _open_regular(path: Path) -> IO[bytes]:
     """Opens a file, and nothing that may never end."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        next(path.iterdir(), None)  # says so if nobody may look inside
-        raise PictureError(f"a folder in which no file ends in {', '.join(sorted(SUFFIXES))}")
-    if not stat.S_ISREG(mode):
-        raise PictureError("not a file but a pipe or a device, for which there is `-`, standard input")
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise PictureError("not a file, but a folder, a pipe or a device")
     return path.open("rb")
 
 
@@ -163,7 +183,7 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Says on one line what was wrong; of the system's own words without the name of the file."""
+    """Says on one line what was wrong; of what the system says, only that, without the name of the file."""
     return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
