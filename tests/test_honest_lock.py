@@ -101,13 +101,18 @@ def test_edit_of_what_the_stage_does_not_use_is_no_fault(repository: Path, name:
     assert "up to date" in run(repository, "dvc repro")
 
 
-def test_stage_ends_with_dvc(repository: Path) -> None:
+@pytest.mark.parametrize("cmd", ["exec python src/stage.py", "python src/stage.py; exit"])
+def test_stage_ends_with_dvc(cmd: str, repository: Path) -> None:
+    """A shell that DVC starts becomes the stage, or stays and waits for it: shells differ."""
+    pipeline = PIPELINE["stages"]["stage"] | {"cmd": cmd}
+    (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"stage": pipeline}}), encoding="utf-8")
     with subprocess.Popen(
         ["dvc", "repro"], cwd=repository, env=ENVIRONMENT, start_new_session=True
     ) as process:
         until((repository / "running").exists)
         stages = psutil.Process(process.pid).children(recursive=True)
         process.kill()
+    assert len(stages) == 1 + cmd.endswith("exit")
     assert end_soon(stages)
 
 

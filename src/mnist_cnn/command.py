@@ -9,7 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 GARBAGE_AFTER = 100_000  # new objects
 SOURCES = Path(__file__).parent.parent
@@ -50,10 +53,11 @@ def _run_in_stage(main: Callable[[], None]) -> None:
 
     DVC takes the hashes of code and the values of parameters when a command has ended, not when it starts.
     """
-    parent = os.getppid()
-    if hasattr(os, "getsid") and os.getsid(parent) != os.getsid(0):
+    process = _started_by_dvc()
+    dvc = process.ppid()
+    if hasattr(os, "getsid") and os.getsid(dvc) != os.getsid(0):
         raise KeyboardInterrupt  # DVC ended while Python was starting: somebody else is the parent now
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(dvc, process), daemon=True).start()
     before = _state()
     main()
     after = _state()
@@ -81,10 +85,20 @@ def _used(path: Path) -> bool:
     }
 
 
-def _end_with(parent: int) -> None:
-    """Interrupts this process when its parent is gone; ends it if that does not help."""
-    while os.getppid() == parent:
-        time.sleep(LOOK_SECONDS)
+def _started_by_dvc() -> psutil.Process:
+    """Returns the child of DVC's: a shell that waits for this process, or this process in its place."""
+    process = psutil.Process()
+    with suppress(psutil.Error):  # a parent that is another user's is not ours
+        while (parent := process.parent()) and IN_STAGE in parent.environ():
+            process = parent
+    return process
+
+
+def _end_with(dvc: int, process: psutil.Process) -> None:
+    """Interrupts this process when DVC is gone, or what it started; ends it if that does not help."""
+    with suppress(psutil.Error):
+        while process.ppid() == dvc:
+            time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(GRACE_SECONDS)
     os._exit(1)
