@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import stats
 
 from mnist_cnn.command import run
-from mnist_cnn.files import read_json, write_text
+from mnist_cnn.files import read_json, reading, write_text
 from mnist_cnn.paths import EXPORT, PLOTS
 from mnist_cnn.tables import read_table
-from mnist_cnn.words import NO_BREAK, environment, records
+from mnist_cnn.words import NO_BREAK, environment, records, refuse_markup
 
 
 def wilson(right: int, images: int, confidence: float) -> tuple[float, float]:
@@ -49,10 +49,11 @@ def render_card(
 def main() -> None:
     """Runs the stage."""
     agreement, choice = read_json(EXPORT / "agreement.json"), read_json(PLOTS / "choice.json")
-    facts = read_json(PLOTS / "statements.json")
-    write_text(
-        EXPORT / "README.md", render_card(agreement, choice, read_table(PLOTS / "networks.csv"), facts)
-    )
+    facts, networks = read_json(PLOTS / "statements.json"), read_table(PLOTS / "networks.csv")
+    with reading(PLOTS):
+        refuse_markup(agreement, choice, facts, networks.to_dict("list"))
+        text = render_card(agreement, choice, networks, facts)
+    write_text(EXPORT / "README.md", text)
     print(f"{EXPORT / 'README.md'} describes {agreement['network']}")
 
 

@@ -505,6 +505,12 @@ SCRIPTS: dict[str, tuple[str, Callable[[], None], Path, Callable[[Path], object]
     "an older machine": (WHOLE, timing.main, MACHINE, written(b'{"processor": "x"}')),
     "statements cut": (WHOLE, report.main, PLOTS / "statements.json", cut),
     "markup": (WHOLE, report.main, PLOTS / "effects.csv", table(lambda one: one.assign(effect="<script>"))),
+    "a table of old": (
+        WHOLE,
+        report.main,
+        PLOTS / "networks.csv",
+        table(lambda one: one.drop(columns="accuracy")),
+    ),
     "no networks": (WHOLE, report.main, PLOTS / "networks.csv", Path.unlink),
 }
 
