@@ -142,17 +142,18 @@ def test_killed_worker(stage: str, begun: Begun, goes_on: GoesOn, tmp_path: Path
     life = Life(tmp_path)
 
     def workers() -> list[psutil.Process]:
-        """Python's that come from Python's."""
+        """Returns what one Python forked, if it is two: one may be about to become another program."""
         with suppress(psutil.Error):  # others end while one looks
             if stage in life.stages():
                 family = psutil.Process(life.process.pid).children(recursive=True)
                 pythons = [one for one in family if one.cmdline()[:1] == ["python"]]
-                return [one for one in pythons if one.parent() in pythons]
+                found = [one for one in pythons if one.parent() in pythons]
+                return found if len(found) == 2 else []
         return []
 
-    found: list[psutil.Process] = []
-    assert life.reaches(lambda _: found.extend(workers()) or found)
-    found[0].kill()
+    both: list[psutil.Process] = []
+    assert life.reaches(lambda _: both.extend(workers()) or both)
+    both[0].kill()
     assert life.process.wait() != 0
     assert "error: a process was ended from outside" in life.said()
     assert "Traceback" not in life.said()
