@@ -6,6 +6,7 @@ import pytest
 
 from mnist_cnn import numerics
 from mnist_cnn.params import Params, load_params
+from tests.browser import browser  # noqa: F401  # a fixture
 
 numerics.choose("portable")  # before any test imports PyTorch
 

@@ -2,23 +2,17 @@
 
 import base64
 import hashlib
-import json
 import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from websocket import create_connection
 
 from mnist_cnn import demo
 from mnist_cnn.command import UserError
@@ -28,21 +22,11 @@ from mnist_cnn.files import write_array, write_json
 from mnist_cnn.network import build_network, to_inputs
 from mnist_cnn.params import Architecture, Params
 from mnist_cnn.training import predict
+from tests.browser import Browser, in_chromium
 from tests.fake_study import changed, write_params
 from tests.samples import PARAMS
 from tests.scratch import TOP
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *(
-        "--hide-scrollbars",
-        "--remote-debugging-port=0",
-        "--proxy-server=127.0.0.1:9",
-    ),  # nothing listens there
-]
-in_browser = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 MEAN, STD, TESTS = 33.0, 78.0, 1000
 LABELS = (np.arange(TESTS) % 10).astype(np.uint8)
 HARD = [7, 3]  # test images that all networks, and all but one, get wrong
@@ -209,57 +193,16 @@ def test_it_starts_without_torch_and_pandas() -> None:
 # ---- how it is used
 
 
-class Browser:
-    """Chromium with one page, driven through its DevTools protocol."""
+class DemoPage:
+    """The page, used as a person does."""
 
-    def __init__(self, folder: Path) -> None:
-        assert CHROMIUM is not None
-        self.process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={folder}", "about:blank"], stderr=subprocess.DEVNULL
-        )
-        self.count, self.events = 0, list[dict[str, Any]]()
-        port = folder / "DevToolsActivePort"
-        while not (port.exists() and port.read_text().count("\n")):
-            assert self.process.poll() is None
-            time.sleep(0.05)
-        with urlopen(f"http://127.0.0.1:{port.read_text().split()[0]}/json") as answer:
-            (page,) = [one for one in json.load(answer) if one["type"] == "page"]
-        self.socket = create_connection(page["webSocketDebuggerUrl"], timeout=60, suppress_origin=True)
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.send(f"{domain}.enable")
-
-    def send(self, method: str, **params: Any) -> dict[str, Any]:
-        self.count += 1
-        self.socket.send(json.dumps({"id": self.count, "method": method, "params": params}))
-        while (message := json.loads(self.socket.recv())).get("id") != self.count:
-            self.events.append(message)
-        assert "error" not in message, message
-        return message["result"]
-
-    def run(self, script: str) -> Any:
-        done = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in done, done["exceptionDetails"]
-        return done["result"].get("value")
-
-    def wait(self, condition: str) -> None:
-        end = time.monotonic() + 30
-        while not self.run(condition):
-            assert time.monotonic() < end, condition
-            time.sleep(0.05)
-
-    def open(self, page: Path) -> None:
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False
-        )
-        self.send("Emulation.setEmulatedMedia", features=[])
-        self.send("Page.navigate", url="about:blank")
-        self.events.clear()
-        self.send("Page.navigate", url=page.as_uri())
-        self.wait("document.readyState === 'complete' && typeof answer === 'object'")
+    def __init__(self, browser: Browser, file: Path) -> None:
+        self.browser, self.send, self.run = browser, browser.send, browser.run
+        browser.open(file, "typeof answer === 'object'")
         self.settle()
 
     def settle(self) -> None:
-        self.wait("answer !== null && !waiting")
+        self.browser.wait("answer !== null && !waiting")
 
     def key(self, key: str, modifiers: int = 0) -> None:
         code = f"Key{key.upper()}" if len(key) == 1 else key
@@ -291,11 +234,6 @@ class Browser:
         self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         self.settle()
 
-    def complaints(self) -> list[str]:
-        """Returns what was logged: faults of the script, and what the policy refused."""
-        kinds = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
-        return [str(event["params"]) for event in self.events if event["method"] in kinds]
-
 
 @pytest.fixture(scope="module")
 def made(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -306,19 +244,9 @@ def made(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.socket.close()
-    browser.process.terminate()
-    browser.process.wait()
-
-
 @pytest.fixture
-def page(chromium: Browser, made: Path) -> Browser:
-    chromium.open(made)
-    return chromium
+def page(browser: Browser, made: Path) -> DemoPage:
+    return DemoPage(browser, made)
 
 
 BAR = [(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]
@@ -326,7 +254,7 @@ INK = "pixels.some(Boolean)"
 SHOWN = "cells.map(cell => cell.innerText.split('\\n')[0])"
 
 
-def shown(page: Browser, layer: int, child: str) -> NDArray[np.int64]:
+def shown(page: DemoPage, layer: int, child: str) -> NDArray[np.int64]:
     """Returns what is painted in the tiles of a layer: (tiles, height, width, red green blue alpha)."""
     painted = page.run(
         f"""[...layers[{layer}].tiles.children].map(({{ {child}Child: canvas }}) =>
@@ -336,10 +264,9 @@ def shown(page: Browser, layer: int, child: str) -> NDArray[np.int64]:
     return np.array(painted).reshape(len(painted), side, side, 4)
 
 
+@in_chromium
 class TestInBrowser:
-    pytestmark = in_browser
-
-    def test_agrees_with_torch(self, page: Browser, whole: Path) -> None:
+    def test_agrees_with_torch(self, page: DemoPage, whole: Path) -> None:
         images = made_images()
         text = base64.b64encode(images.tobytes()).decode()
         answers = page.run(
@@ -361,7 +288,7 @@ class TestInBrowser:
             assert np.abs(here[:, place] - there).max() < 1e-3
             assert (here[:, place].argmax(1) == there.argmax(1)).all()
 
-    def test_drawing_becomes_what_mnist_looks_like(self, page: Browser) -> None:
+    def test_drawing_becomes_what_mnist_looks_like(self, page: DemoPage) -> None:
         """An image of MNIST's making, large and anywhere on the paper, comes back as it was."""
         image = np.zeros((28, 28), np.uint8)
         image[4:24, 12:17] = np.linspace(50, 255, 100).reshape(20, 5)
@@ -380,7 +307,7 @@ class TestInBrowser:
             )
             assert (np.array(found).reshape(28, 28) == image).all()
 
-    def test_small_drawing_is_not_enlarged(self, page: Browser) -> None:
+    def test_small_drawing_is_not_enlarged(self, page: DemoPage) -> None:
         page.draw([(0.9, 0.9)])
         rows, columns = np.nonzero(np.array(page.run("[...pixels]")).reshape(28, 28))
         assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 20  # a dot as thick as the pen, shrunk to the box
@@ -389,7 +316,7 @@ class TestInBrowser:
         assert found.index(255) == 14 * 28 + 14
         assert sum(found) == 255
 
-    def test_draw_undo_and_clear(self, page: Browser) -> None:
+    def test_draw_undo_and_clear(self, page: DemoPage) -> None:
         assert not page.run(INK)
         assert page.run("[find('undo').disabled, find('clear').disabled]") == [True, True]
         assert page.run(SHOWN) == [""] * 4
@@ -412,9 +339,9 @@ class TestInBrowser:
         page.settle()
         assert not page.run(INK)
         assert page.run(SHOWN) == [""] * 4
-        assert page.complaints() == []
+        assert page.browser.complaints() == []
 
-    def test_touch_draws_and_does_not_scroll(self, page: Browser) -> None:
+    def test_touch_draws_and_does_not_scroll(self, page: DemoPage) -> None:
         page.send(
             "Emulation.setDeviceMetricsOverride", width=360, height=700, deviceScaleFactor=2, mobile=True
         )
@@ -425,7 +352,7 @@ class TestInBrowser:
         assert page.run("scrollY") == before
         assert page.run(INK)
 
-    def test_keyboard_does_everything_but_draw(self, page: Browser) -> None:
+    def test_keyboard_does_everything_but_draw(self, page: DemoPage) -> None:
         for _ in range(3):
             page.key("Tab")  # two languages, and the network that is chosen
         assert page.run("cells.indexOf(document.activeElement)") == page.run("chosen") == 2
@@ -454,7 +381,7 @@ class TestInBrowser:
         assert page.run("now().image") is None
         assert page.run("document.querySelector('footer').innerText").count("Esc") == 1
 
-    def test_hard_image_is_held_against_the_report(self, page: Browser) -> None:
+    def test_hard_image_is_held_against_the_report(self, page: DemoPage) -> None:
         assert page.run("hardButtons.map(button => button.innerText)") == [
             str(LABELS[HARD[0]]),
             str(LABELS[HARD[1]]),
@@ -468,7 +395,7 @@ class TestInBrowser:
         wrong = [text != str(LABELS[HARD[1]]) for text in page.run(SHOWN)]
         assert page.run("cells.map(cell => cell.classList.contains('odd'))") == wrong
 
-    def test_chosen_network_shows_its_kernels_and_maps(self, page: Browser, whole: Path) -> None:
+    def test_chosen_network_shows_its_kernels_and_maps(self, page: DemoPage, whole: Path) -> None:
         page.draw(BAR)
         drawn = torch.tensor(page.run("[...pixels]"), dtype=torch.uint8).reshape(1, 28, 28)
         for place, network in enumerate(GRID.networks()):
@@ -490,17 +417,17 @@ class TestInBrowser:
             shares = page.run("[...answer.probabilities[chosen]].map(probability)")
             assert page.run("bars.map(bar => bar.nextSibling.textContent)") == shares
 
-    def test_answers_are_read_out_once_they_stand(self, page: Browser) -> None:
+    def test_answers_are_read_out_once_they_stand(self, page: DemoPage) -> None:
         assert page.run("[find('announced').role, find('announced').ariaLive]") == ["status", "polite"]
         page.run(
             """window.spoken = []; new MutationObserver(() => spoken.push(find("announced").textContent))
             .observe(find("announced"), { childList: true })"""
         )
         page.draw([(0.5, 0.1 + 0.04 * step) for step in range(20)])
-        page.wait("spoken.length > 0")
+        page.browser.wait("spoken.length > 0")
         assert page.run("spoken") == [page.run("find('verdict').textContent")]
         page.run("hardButtons[0].click()")
-        page.wait("spoken.length > 1")
+        page.browser.wait("spoken.length > 1")
         assert page.run("spoken.at(-1)") == page.run(
             "`${find('verdict').textContent}. ${find('truth').textContent}`"
         )
@@ -510,14 +437,8 @@ class TestInBrowser:
 
     @pytest.mark.parametrize("language", ["en", "ru"])
     @pytest.mark.parametrize("width", [360, 1400])
-    def test_page_fits_its_width(self, page: Browser, width: int, language: str) -> None:
-        page.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=width < 500,
-        )
+    def test_page_fits_its_width(self, page: DemoPage, width: int, language: str) -> None:
+        page.browser.resize(width)
         page.run(f"document.querySelector('.switch [lang={language}]').click(); hardButtons[0].click()")
         page.settle()
         assert page.run("document.documentElement.lang") == language
@@ -529,41 +450,41 @@ class TestInBrowser:
         assert page.run("document.querySelectorAll('[data-text]:empty').length") == 0
         assert bool(re.search("[а-я]", page.run("find('verdict').textContent"))) == (language == "ru")
 
-    def test_both_languages_say_the_same_things(self, page: Browser) -> None:
+    def test_both_languages_say_the_same_things(self, page: DemoPage) -> None:
         assert page.run("Object.keys(TEXT.en)") == page.run("Object.keys(TEXT.ru)")
         assert page.run("[1, 2, 11, 21].map(singular)") == [True, False, False, True]
 
-    def test_dark_and_still_where_that_is_wanted(self, page: Browser) -> None:
+    def test_dark_and_still_where_that_is_wanted(self, page: DemoPage) -> None:
         look = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color,
             getComputedStyle(paper).filter, getComputedStyle(cells[0]).transitionDuration]"""
         page.draw(BAR)
         found = {}
         for scheme in ("light", "dark"):
-            wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
-            features = [{"name": name, "value": value} for name, value in wanted.items()]
-            page.send("Emulation.setEmulatedMedia", features=features)
+            page.browser.emulate(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
             *colours, ink, transition = page.run(look)
             found[scheme] = [sum(map(int, re.findall(r"\d+", colour))) for colour in colours], ink
             assert transition == "0s"
-        page.send("Emulation.setEmulatedMedia", features=[])
+        page.browser.emulate()
         assert page.run(look)[-1] != "0s"
         (ground, text), ink = found["light"]
         assert (ground > text, ink) == (True, "none")
         (ground, text), ink = found["dark"]
         assert (ground < text, ink) == (True, "invert(1)")
 
-    def test_page_asks_for_nothing(self, page: Browser, made: Path) -> None:
+    def test_page_asks_for_nothing(self, page: DemoPage, made: Path) -> None:
         page.draw(BAR)
         page.run("hardButtons[0].click()")
         page.settle()
         requests = [
-            one["params"]["request"]["url"] for one in page.events if one["method"].endswith("WillBeSent")
+            one["params"]["request"]["url"]
+            for one in page.browser.events
+            if one["method"].endswith("WillBeSent")
         ]
         assert requests[0] == made.as_uri()
         assert {url.partition(":")[0] for url in requests[1:]} == {"blob"}
-        assert page.complaints() == []
+        assert page.browser.complaints() == []
 
-    def test_policy_refuses_what_is_slipped_in(self, page: Browser) -> None:
+    def test_policy_refuses_what_is_slipped_in(self, page: DemoPage) -> None:
         page.run(
             """window.refused = []; window.taken = [];
             addEventListener("securitypolicyviolation", event => refused.push(event.effectiveDirective));
@@ -574,12 +495,12 @@ class TestInBrowser:
               `<img src="http://127.0.0.1:9/x" onerror="taken.push(1)"><p style="color: red">`);
             fetch("data:,x").then(() => taken.push("fetch"), () => 0); 0"""
         )
-        page.wait("refused.length >= 5")
+        page.browser.wait("refused.length >= 5")
         directives = {"script-src-elem", "script-src-attr", "img-src", "style-src-attr", "connect-src"}
         assert set(page.run("refused")) == directives
         assert page.run("taken") == []
 
-    def test_names_are_text(self, page: Browser, study: Path) -> None:
+    def test_names_are_text(self, browser: Browser, study: Path) -> None:
         name = "</script><img src=x onerror=\"document.title='taken'\">{{7*7}}&amp;"
         facts = demo.gather(GRID)
         facts |= {"dataset": name, "classes": [name + str(digit) for digit in range(10)]}
@@ -588,11 +509,11 @@ class TestInBrowser:
         text = demo.render_page(facts)
         assert "<img" not in text
         (study / "hostile.html").write_text(text, encoding="utf-8")
-        page.open(study / "hostile.html")  # begins with a hard image, as these are no digits
+        page = DemoPage(browser, study / "hostile.html")  # begins with a hard image, as these are no digits
         assert page.run("document.querySelector('tbody th').textContent") == name
         assert name in page.run("find('verdict').textContent")
         assert page.run("document.title").startswith(name)
         assert page.run("document.querySelectorAll('img').length") == 0
         assert page.run("now().image") == 0
         assert page.run("document.documentElement.scrollWidth <= innerWidth")
-        assert page.complaints() == []
+        assert page.browser.complaints() == []

@@ -1,10 +1,7 @@
 """The stages `report` and `page` on an invented study, and the page in a browser without a network."""
 
-import json
 import re
 import shutil
-import subprocess
-from html import unescape
 from itertools import product
 from pathlib import Path
 
@@ -17,17 +14,11 @@ import timing
 from mnist_cnn.paths import FIGURES, REPORT
 from mnist_cnn.webpage import render_page, to_html
 from mnist_cnn.words import MARKERS, SUFFIXES
+from tests.browser import Browser, in_chromium
 from tests.fake_study import changed, fake_study
 from tests.samples import PARAMS
 
-CHROMIUM = shutil.which("chromium")
 WIDTHS = (360, 1400)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"),
-    *("--no-first-run", "--disable-component-update", "--disable-sync", "--enable-logging=stderr"),
-    "--proxy-server=127.0.0.1:9",  # nothing listens there
-    *("--virtual-time-budget=4000", "--dump-dom"),  # once the probes have answered
-]
 # A page in a frame is as wide as the frame, down to widths that no window of the browser can have.
 PROBE = """<script>
 addEventListener("load", async () => {
@@ -54,12 +45,10 @@ addEventListener("load", async () => {
   parent.postMessage(found, "*");
 });
 </script>"""
-FRAMES = """<!doctype html><pre></pre><script>
+FRAMES = """<!doctype html><script>
 const found = [];
-addEventListener("message", event => {
-  found.push(...event.data);
-  document.querySelector("pre").textContent = JSON.stringify(found);
-});
+let answered = 0;
+addEventListener("message", event => { found.push(...event.data); ++answered; });
 </script>""" + "".join(
     f'<iframe src="probe.html" style="width: {width}px; border: 0"></iframe>' for width in WIDTHS
 )
@@ -82,20 +71,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def probe(text: str, folder: Path, *flags: str) -> tuple[list[dict], list[str]]:
-    """Opens a page in frames of several widths.
-
-    Returns:
-        What the probe found in each width and language, and what was written to the browser's console.
-    """
-    assert CHROMIUM is not None
+def probe(text: str, folder: Path, browser: Browser, **wanted: str) -> list[dict]:
+    """Opens a page in frames of several widths; returns what is found in each, in each language."""
     (folder / "probe.html").write_text(text + PROBE, encoding="utf-8")
     (folder / "frames.html").write_text(FRAMES, encoding="utf-8")
-    ours = f"--user-data-dir={folder / 'profile'}", (folder / "frames.html").as_uri()
-    command = [CHROMIUM, *FLAGS, *flags, *ours]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = json.loads(unescape(re.search(r"<pre>(.*?)</pre>", ended.stdout, re.DOTALL).group(1)))
-    return found, [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+    browser.open(folder / "frames.html", f"answered === {len(WIDTHS)}", **wanted)
+    return browser.run("found")
 
 
 def test_report_and_answer_stand_where_they_should(made: Path) -> None:
@@ -161,12 +142,11 @@ def test_first_cell_names_its_row() -> None:
     assert headings == {"en-0": "H"}
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_page_in_a_browser(made: Path, tmp_path: Path, dark: bool) -> None:
-    scheme = f"--blink-settings=preferredColorScheme={int(not dark)}"
-    found, console = probe((made / REPORT / "index.html").read_text(encoding="utf-8"), tmp_path, scheme)
+@in_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_in_a_browser(made: Path, tmp_path: Path, browser: Browser, scheme: str) -> None:
+    text = (made / REPORT / "index.html").read_text(encoding="utf-8")
+    found, dark = probe(text, tmp_path, browser, prefers_color_scheme=scheme), scheme == "dark"
     assert {(one["width"], one["language"]) for one in found} == set(product(WIDTHS, SUFFIXES))
     assert len(found) == 4
     for one in found:
@@ -178,20 +158,19 @@ def test_page_in_a_browser(made: Path, tmp_path: Path, dark: bool) -> None:
         assert one["dark"] == dark
         text, ground = (sum(map(int, re.findall(r"\d+", colour))) for colour in one["colours"])
         assert (text > ground) == dark
-    assert console == []
+    assert browser.complaints() == []
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_probe_finds_faults(tmp_path: Path) -> None:
+@in_chromium
+def test_probe_finds_faults(tmp_path: Path, browser: Browser) -> None:
     body = '<div style="width: 600px">wide</div><img src="gone.png" alt="lost"><a href="#no">no</a><a>x</a>'
     switch = '<div class="switch"><button>b</button></div>'
     text = f'<!doctype html><body style="margin: 0">{switch}<main>{body}</main>'
-    found, console = probe(text + "<script>undefined_function()</script>", tmp_path)
+    found = probe(text + "<script>undefined_function()</script>", tmp_path, browser)
     narrow = next(one for one in found if one["width"] == WIDTHS[0])
     assert narrow["wide"] > 0
     assert any("wide" in place for place in narrow["outside"])
     assert narrow["unreachable"] == ["<a>x</a>"]
     assert narrow["lost"] == ["#no"]
     assert not all(narrow["images"][0])
-    assert any("undefined_function" in line for line in console)
+    assert any("undefined_function" in line for line in browser.complaints())

@@ -19,11 +19,11 @@ from mnist_cnn import plots_page
 from mnist_cnn.command import UserError
 from mnist_cnn.files import write_text
 from mnist_cnn.params import load_params
+from tests.browser import Browser, in_chromium
 
 TOP = Path(__file__).parent.parent
 PIPELINE = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
 TEMPLATES = {path.stem: path for path in (TOP / ".dvc/plots").glob("*.json")}
-CHROMIUM = shutil.which("chromium")
 
 
 def named(entries: list[Any]) -> dict[str, dict[str, Any]]:
@@ -183,7 +183,8 @@ def test_page_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         plots_page.main()
 
 
-def test_page_is_drawn_with_no_network(repository: Path, page: Path, tmp_path: Path) -> None:
+@in_chromium
+def test_page_is_drawn_with_no_network(repository: Path, page: Path, browser: Browser) -> None:
     effects = repository / "plots/effects.csv"
     before = effects.read_text(encoding="utf-8")
     effects.write_text(before.partition("\n")[0] + "\n", encoding="utf-8")  # as one network leaves it
@@ -193,18 +194,9 @@ def test_page_is_drawn_with_no_network(repository: Path, page: Path, tmp_path: P
         effects.write_text(before, encoding="utf-8")
     result = repository / "dvc_plots/index.html"
     assert page.read_text(encoding="utf-8").partition("{plot_divs}")[0] in result.read_text(encoding="utf-8")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    )
-    command = [
-        *(CHROMIUM, *flags.split(), "--disable-component-update", "--disable-sync", "--dump-dom"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000", "--window-size=1280,2000"),
-        *(f"--user-data-dir={tmp_path}", result.as_uri()),
-    ]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    body = shown.partition("</header>")[2]
+    browser.open(result, "true")
+    browser.wait(f"document.querySelectorAll('.marks').length === {len(charts()) - 1}")
+    body = browser.run("document.body.innerHTML").partition("</header>")[2]
     assert body.count('class="marks') == len(charts()) - 1
     assert body.count("its table has no rows") == 1
     assert body.count("<img") == body.count('alt="Samples"') + body.count('alt="Mistakes"') == 2
