@@ -38,7 +38,7 @@ def render_card(
     content = {
         "agreement": agreement,
         "choice": choice,
-        "row": next(row for row in records(networks) if row["network"] == agreement["network"]),
+        "row": {row["network"]: row for row in records(networks)}[agreement["network"]],
         "test": (right / images, *wilson(right, images, facts["confidence"])),
         "facts": facts,
     }
@@ -52,8 +52,7 @@ def main() -> None:
     facts, networks = read_json(PLOTS / "statements.json"), read_table(PLOTS / "networks.csv")
     with reading(PLOTS):
         refuse_markup(agreement, choice, facts, networks.to_dict("list"))
-        text = render_card(agreement, choice, networks, facts)
-    write_text(EXPORT / "README.md", text)
+    write_text(EXPORT / "README.md", render_card(agreement, choice, networks, facts))
     print(f"{EXPORT / 'README.md'} describes {agreement['network']}")
 
 

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from mnist_cnn import numerics
 from mnist_cnn.command import UserError, run
 from mnist_cnn.data import Images, TrainingSet, load_test_images, load_training_set
-from mnist_cnn.files import read_json, replacing, write_json
+from mnist_cnn.files import read_json, reading, replacing, write_json
 from mnist_cnn.grid import Network
 from mnist_cnn.mnist import DATASETS
 from mnist_cnn.onnx_graph import IR_VERSION, OPSET, build_graph
@@ -51,7 +51,8 @@ def read_wish() -> tuple[Wish, Path]:
     if (given.model is None) != (given.kernel is None):
         parser.error("--model and --kernel belong together")
     if given.model is None:
-        return chosen(read_json(PLOTS / "choice.json")), given.to or EXPORT
+        with reading(PLOTS / "choice.json"):
+            return chosen(read_json(PLOTS / "choice.json")), given.to or EXPORT
     params = load_params()
     network = params.network(given.model, given.kernel)
     return Wish(network, params.train, params.data.dataset), given.to or EXPORTS / network.name

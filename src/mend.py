@@ -10,6 +10,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ def mend() -> None:
 def sweep() -> None:
     """Removes unfinished copies, if nobody can be at work on them."""
     for copy in CACHE.rglob(".*.tmp"):
-        if copy.stat().st_mtime < time.time() - UNTOUCHED_SECONDS:
-            copy.unlink()
+        with suppress(FileNotFoundError):  # finished meanwhile
+            if copy.stat().st_mtime < time.time() - UNTOUCHED_SECONDS:
+                copy.unlink()
 
 
 def main() -> None:

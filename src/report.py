@@ -46,11 +46,11 @@ def main() -> None:
     facts = read_json(PLOTS / "statements.json")
     with reading(PLOTS):
         refuse_markup(facts, *(table.to_dict("list") for table in tables.values()))
-        networks, steps, curves, confusion = tables.values()
-        figures, texts = draw_all(tables, facts), {}
-        for language, suffix in SUFFIXES.items():
-            texts[f"report{suffix}"] = render_report(networks, steps, facts, curves, confusion, language)
-            texts[f"answer{suffix}"] = render_answer(networks, steps, facts, language)
+    networks, steps, curves, confusion = tables.values()
+    figures, texts = draw_all(tables, facts), {}
+    for language, suffix in SUFFIXES.items():
+        texts[f"report{suffix}"] = render_report(networks, steps, facts, curves, confusion, language)
+        texts[f"answer{suffix}"] = render_answer(networks, steps, facts, language)
     for name, figure in figures.items():
         style.save(figure, FIGURES / f"{name}.svg")
     for name, text in texts.items():

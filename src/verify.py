@@ -22,7 +22,7 @@ import yaml
 from mnist_cnn import numerics
 from mnist_cnn.command import UserError, run
 from mnist_cnn.params import load_params
-from mnist_cnn.paths import EVALUATION, LOCK, PLOTS, RAW, raw_folder
+from mnist_cnn.paths import EVALUATION, LOCK, PARAMS, PLOTS, RAW, raw_folder
 from mnist_cnn.tables import read_table
 from mnist_cnn.verify import EXPORTED, first_difference, folders, same_bits
 
@@ -56,8 +56,7 @@ def command(*words: str, cwd: Path | None = None) -> str:
 
 
 def train_again(clone: Path, stages: list[str]) -> None:
-    """Reproduces stages of the last commit in a clone that has nothing but the raw data."""
-    command("git", "clone", "--quiet", "--shared", ".", str(clone))
+    """Reproduces stages in a clone that has nothing but the raw data."""
     shutil.copytree(RAW, clone / RAW)
     dvc = [sys.executable, "-m", "dvc"]
     command(*dvc, "config", "--local", "cache.dir", str(clone.parent / "cache"), cwd=clone)
@@ -79,23 +78,24 @@ def changed_files(clone: Path) -> list[str]:
 
 def verify(names: list[str]) -> bool:
     """Verifies networks, or everything if none is named; returns whether nothing was different."""
-    networks = {network.name: network for network in load_params().networks()}
-    for name in names:
-        if name not in networks:
-            raise UserError(f"no network {name!r}: there are {', '.join(networks)}")
-    raw = raw_folder(load_params().data.dataset)
-    if not raw.is_dir():
-        raise UserError(f"{raw} is not here: run `dvc repro download` first")
-    chosen = names or list(networks)
     right = True
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         clone = Path(folder, "clone")
+        command("git", "clone", "--quiet", "--shared", ".", str(clone))
+        params = load_params(clone / PARAMS)
+        networks = {network.name: network for network in params.networks()}
+        for name in names:
+            if name not in networks:
+                raise UserError(f"no network {name!r} in the last commit: there are {', '.join(networks)}")
+        raw = raw_folder(params.data.dataset)
+        if not raw.is_dir():
+            raise UserError(f"{raw} is not here: run `dvc repro download` first")
         train_again(clone, [f"evaluate@{name}" for name in names])
         committed, again = (
             yaml.safe_load(text) for text in (committed_file(LOCK, clone), (clone / LOCK).read_text())
         )
         runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv", clone)))
-        for name in chosen:
+        for name in names or networks:
             place = networks[name].place
             if same_bits(committed, again, folders(place)):
                 print(f"{name}: same bits")

@@ -103,6 +103,12 @@ def test_page_is_written_and_opened(study: Path, monkeypatch: pytest.MonkeyPatch
     assert opened == [(study / "some/demo.html").as_uri()] * open_it
 
 
+def test_page_needs_a_name(study: Path) -> None:
+    for place in (Path(), study):
+        with pytest.raises(UserError, match="is a folder: give the page a name with --output"):
+            demo.main(place, False)
+
+
 @pytest.mark.parametrize(
     "file",
     [

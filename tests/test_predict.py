@@ -181,12 +181,32 @@ def test_what_is_no_picture_is_one_line(model: Path, seven: Path, name: str) -> 
     assert done.stdout.decode().startswith(f"{seven}: 7")  # the others are read all the same
 
 
-def test_what_is_no_file_is_one_line(model: Path, tmp_path: Path) -> None:
+def test_nothing_is_kept_of_what_was_read(model: Path, seven: Path, tmp_path: Path) -> None:
+    """ONNX Runtime would keep an identity of the machine, and what it did, below HOME."""
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [
+        sys.executable,
+        "-c",
+        "from mnist_cnn.cli import main; main()",
+        "predict",
+        "--model",
+        model,
+        seven,
+    ]
+    places = {"HOME": str(home), "TMPDIR": str(home)}
+    places |= {name: str(home) for name in ENVIRONMENT if name.startswith("XDG_")}
+    subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT | places, timeout=60)
+    assert list(home.rglob("*")) == []
+
+
+def test_what_is_no_file_is_one_line(model: Path, seven: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    for name in ("pipe", "circle", "missing"):
-        done = run("--model", model, tmp_path / name)
+    for name in ("pipe", "circle", "missing", "long" * 99):
+        done = run("--model", model, tmp_path / name, seven)
         assert len(done.stderr.splitlines()) == 1
+        assert done.stdout.decode().startswith(f"{seven}: 7")
         assert done.returncode == 1
     (tmp_path / "empty").mkdir()
     assert b"a folder in which no file ends in" in run("--model", model, tmp_path / "empty").stderr

@@ -191,6 +191,10 @@ def test_reference_is_the_same_grid_trained_longer(params: Params, study: Path) 
         reference[own.columns].sort_values(order, ignore_index=True),
         own.sort_values(order, ignore_index=True),
     )
+    write_table(study / REFERENCE, longer[1:])
+    with pytest.raises(UserError, match="some runs are missing, or there twice"):
+        runs.load_reference(params)
+    write_table(study / REFERENCE, longer)
     assert runs.load_reference(changed(params, epochs=9.0)) is None, "not longer"
     assert runs.load_reference(changed(params, kernels={"small": 3, "large": 9})) is None, "another grid"
     assert runs.load_reference(changed(params, kernels={"small": 3})) is None, "a part of it"

@@ -90,7 +90,12 @@ def test_changed_files_are_neither_times_nor_hashes(tmp_path: Path) -> None:
 def test_what_cannot_be_verified_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes((TOP / "params.yaml").read_bytes())
-    with pytest.raises(UserError, match=r"^no network 'huge': there are conv1_linear1-small, "):
+    run(tmp_path, "git init --quiet")
+    commit(tmp_path, "choices")
+    (tmp_path / "params.yaml").write_text("edited since", encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"^no network 'huge' in the last commit: there are conv1_linear1-small, "
+    ):
         script.verify([NETWORK, "huge"])
     with pytest.raises(UserError, match=r"^data/raw/MNIST/raw is not here: run `dvc repro download` first$"):
         script.verify([NETWORK])

@@ -1,6 +1,7 @@
 """The command `mnist-cnn`: reads digits in pictures, or makes a page to draw on."""
 
 import argparse
+import os
 import signal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def _run_subcommand() -> None:
     """Imports what a subcommand needs when it is asked for, so that `predict` starts without PyTorch."""
     told = _parser().parse_args()
     if told.subcommand == "predict":
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime's, which keeps files elsewhere and reports
         from mnist_cnn import predict
 
         if hasattr(signal, "SIGPIPE"):

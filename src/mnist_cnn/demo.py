@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnist_cnn.command import UserError
 from mnist_cnn.data import Images, load_test_images
-from mnist_cnn.files import read_json, read_tensors, write_text
+from mnist_cnn.files import read_json, read_tensors, reading, write_text
 from mnist_cnn.grid import Network
 from mnist_cnn.mnist import DATASETS
 from mnist_cnn.params import Params, load_params
@@ -34,8 +34,10 @@ def main(output: Path, open_it: bool) -> None:
         open_it: Whether the browser shows it.
 
     Raises:
-        UserError: Something of the study is missing, or does not fit params.yaml.
+        UserError: Something of the study is missing, or does not fit params.yaml; or there is a folder.
     """
+    if not output.name or output.is_dir():
+        raise UserError(f"{output} is a folder: give the page a name with --output")
     write_text(output, render_page(gather(load_params())))
     print(output)
     if open_it:
@@ -60,11 +62,13 @@ def gather(params: Params) -> dict[str, Any]:
     Raises:
         UserError: Something of it is missing, or does not fit params.yaml.
     """
-    choice, accuracy = read_json(PLOTS / "choice.json"), read_json(METRICS / "networks.json")["accuracy"]
-    dataset, networks = params.data.dataset, params.networks()
+    choice, dataset, networks = read_json(PLOTS / "choice.json"), params.data.dataset, params.networks()
     names = [network.name for network in networks]
-    chosen = f"{choice['model']}-{choice['kernel']}"
-    if choice["dataset"] != dataset or not {chosen, *accuracy} <= set(names):
+    with reading(PLOTS / "choice.json"):
+        chosen, its_dataset = f"{choice['model']}-{choice['kernel']}", choice["dataset"]
+    with reading(METRICS / "networks.json"):
+        accuracy = dict(read_json(METRICS / "networks.json")["accuracy"])
+    if its_dataset != dataset or not {chosen, *accuracy} <= set(names):
         raise UserError(f"{PLOTS / 'choice.json'} is of another study than params.yaml: run `dvc repro`")
     test, run = load_test_images(PREPARED), weights_file(params.train.seeds[0], params.train.folds[0])
     answers = {"test_labels": ("uint8", len(test.labels))}

@@ -18,7 +18,7 @@ from mnist_cnn.data import load_training_set
 from mnist_cnn.files import read_json
 from mnist_cnn.mistakes import NOT_JUDGED
 from mnist_cnn.params import load_params
-from mnist_cnn.paths import PARAMS, PLOTS, PREPARED
+from mnist_cnn.paths import EVALUATION, PARAMS, PLOTS, PREPARED
 from mnist_cnn.runs import describe
 from mnist_cnn.runs import load_predictions as load_answers
 from mnist_cnn.tables import read_table
@@ -84,12 +84,14 @@ def load_predictions() -> pd.DataFrame:
     Columns: those of `load_runs` up to fold; image, its place among the 60,000 training images; actual and
     predicted, the numbers of classes; probability of the class predicted; right.
     """
-    params, data = load_params(), load_training_set(PREPARED)
-    tables = []
+    params, data, tables = load_params(), load_training_set(PREPARED), []
+    seeds = np.array(load_statements()["seeds"])
     for network in params.networks():
         labels, probabilities = load_answers([network])
+        if len(labels) != len(seeds):
+            raise UserError(f"{EVALUATION / network.place} is of other seeds than {PLOTS}: run `dvc repro`")
         judge, image = np.nonzero(labels != NOT_JUDGED)
-        columns = {"seed": np.array(params.train.seeds)[judge], "fold": data.folds[image], "image": image}
+        columns = {"seed": seeds[judge], "fold": data.folds[image], "image": image}
         columns |= {"actual": data.images.labels[image], "predicted": labels[judge, image]}
         columns |= {"probability": probabilities[judge, image]}
         tables.append(pd.DataFrame({**describe(network), **columns}))

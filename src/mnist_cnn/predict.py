@@ -140,7 +140,8 @@ def as_line(name: str, probabilities: Probabilities, with_all: bool) -> str:
 def _listed(places: Sequence[str]) -> Iterator[str]:
     """Names each file: a folder's pictures, sorted; a folder without any stands for itself."""
     for place in places:
-        inside = sorted(Path(place).glob("[!.]*")) if place != STANDARD_INPUT else []
+        folder = place != STANDARD_INPUT and os.path.isdir(place)  # noqa: PTH112  # raises nothing
+        inside = sorted(Path(place).glob("[!.]*")) if folder else []
         yield from [str(path) for path in inside if path.suffix.lower() in SUFFIXES] or [place]
 
 

@@ -120,6 +120,8 @@ def load_reference(params: Params) -> pd.DataFrame | None:
     grid = pd.DataFrame([describe(network) for network in params.networks()])
     with reading(REFERENCE):
         here, there = (set(table[same].itertuples(index=False, name=None)) for table in (grid, runs))
+        if len(runs) != len(there) * runs["seed"].nunique() * runs["fold"].nunique():
+            raise ValueError("some runs are missing, or there twice")
     if here != there or runs["epochs"].min() <= params.train.epochs:
         return None
     return grid.merge(runs[[*same, *runs.columns.difference(grid.columns)]], on=same)

@@ -172,7 +172,7 @@ def _render(
     **more: Any,
 ) -> str:
     rows, steps = records(networks.sort_values("accuracy", ascending=False, kind="stable")), records(effects)
-    shown = facts["chosen"] or facts["most_accurate"]
+    shown, by_name = facts["chosen"] or facts["most_accurate"], {row["network"]: row for row in rows}
     sums = {factor: told(steps, factor) for factor in ("kernel", "conv", "linear")}
     content = {
         "networks": rows,
@@ -180,8 +180,9 @@ def _render(
         "told": sums,
         "largest": {factor: max(few, key=_size, default=None) for factor, few in sums.items()},
         "most_work": max(row["multiply_accumulates"] for row in rows),
-        "by_name": {row["network"]: row for row in rows} | {row["effect"]: row for row in steps},
-        "shown": next(row for row in rows if row["network"] == shown),
+        "by_name": by_name | {row["effect"]: row for row in steps},
+        "shown": by_name[shown],
+        "best": by_name[facts["most_accurate"]],
         "others": [name for name in facts["in_set"] if name not in (facts["chosen"], "none")],
         "sure": facts["half_width"] is not None,
         "facts": facts,

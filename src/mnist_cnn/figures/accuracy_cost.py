@@ -90,14 +90,14 @@ def draw(networks: pd.DataFrame, facts: dict[str, Any]) -> Figure:
     networks = networks.dropna(subset="accuracy").assign(  # NaN where every run collapsed
         millions=networks["multiply_accumulates"] / 1e6, percent=100 * networks["accuracy"]
     )
-    cost, best = networks["millions"], networks["percent"].max()
+    cost = networks["millions"]
     axes.set_xscale("log")
     axes.set_xlim(cost.min() / 1.2, cost.max() * 1.2)
     low, high = style.padded(networks["percent"], 0.1)
     axes.set_ylim(low - 0.05 * (high - low), high + 0.14 * (high - low))  # room for names
     style.log_axis(axes.xaxis, "{} M")
     style.percent_axis(axes.yaxis)
-    style.margin_and_target(axes, best, facts, "y")
+    best = style.margin_and_target(axes, networks, facts, "y")
     note = f"within {style.points(facts['margin'])} of the best"
     style.label(axes, note, (cost.min() / 1.2, best), (6, -10), color=GREY, fontsize=SMALL)
     edge = frontier(networks)

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from mnist_cnn.figures import style
 from mnist_cnn.figures.style import BAND, GREY, Look
 
-MOST_ROWS = 8
 VERDICTS = {  # the words are darker than the marks, to be read
     "more": Look("#0072B2", "o", "#0067A0"),
     "at_most": Look("#009E73", "D", "#00775A"),
@@ -43,13 +42,13 @@ def draw(effects: pd.DataFrame, facts: dict[str, Any]) -> Figure:
     """Draws the headline effects on accuracy with their simultaneous intervals.
 
     Args:
-        effects: plots/effects.csv; the first eight rows are drawn.
+        effects: plots/effects.csv, at most eight rows.
         facts: plots/statements.json: margin.
 
     Returns:
         The figure: the band is the margin to either side of no effect; the verdict stands at the right.
     """
-    effects, margin = effects.head(MOST_ROWS), 100 * facts["margin"]
+    margin = 100 * facts["margin"]
     figure = style.new_figure(1.0 + 0.42 * max(len(effects), 1))
     axes = figure.subplots()
     axes.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0)

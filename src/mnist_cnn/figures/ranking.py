@@ -30,7 +30,7 @@ def draw(networks: pd.DataFrame, facts: dict[str, Any]) -> Figure:
     percent, half = 100 * rows["accuracy"], 100 * rows["comparison_half_width"].fillna(0)
     axes.set_xlim(*style.padded(pd.concat([percent - half, percent + half]), 0.04))
     style.percent_axis(axes.xaxis)
-    style.margin_and_target(axes, percent.max(), facts, "x")
+    style.margin_and_target(axes, networks, facts, "x")
     for place, row in enumerate(style.rows(rows)):
         look, value = TIERS[row.tier], 100 * row.accuracy
         width = 100 * row.comparison_half_width  # NaN draws nothing

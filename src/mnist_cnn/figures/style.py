@@ -181,15 +181,19 @@ def log_axis(axis: Axis, form: str = "{}") -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def margin_and_target(axes: Axes, best: float, facts: dict[str, Any], along: str) -> None:
+def margin_and_target(axes: Axes, networks: pd.DataFrame, facts: dict[str, Any], along: str) -> float:
     """Draws the band of the margin below the best accuracy, and the target where it is in range.
 
     Args:
         axes: With limits in percent.
-        best: The highest accuracy, in percent.
-        facts: Of the study: margin and target as fractions.
+        networks: plots/networks.csv, a row a network.
+        facts: Of the study: margin and target as fractions, and which network is the most accurate.
         along: The axis of accuracy, x or y.
+
+    Returns:
+        The highest accuracy of those that are compared, in percent.
     """
+    best = 100 * float(networks.set_index("network")["accuracy"][facts["most_accurate"]])
     band, target = (best - 100 * facts["margin"], best), 100 * facts["target"]
     dashed: dict[str, Any] = {"color": INK, "linewidth": 1.2, "linestyle": DASHES[1], "zorder": 1}
     word: dict[str, Any] = {"ha": "center", "fontsize": SMALL}
@@ -203,6 +207,7 @@ def margin_and_target(axes: Axes, best: float, facts: dict[str, Any], along: str
         if axes.get_xlim()[0] <= target <= axes.get_xlim()[1]:
             axes.axvline(target, **dashed)
             label(axes, "target", (target, 1), (0, 6), xycoords=axes.get_xaxis_transform(), **word)
+    return best
 
 
 def label(axes: Axes, text: str, place: Any, away: tuple[float, float], **look: Any) -> Text:

@@ -181,8 +181,8 @@ def interaction(
     the margin, in two layouts (simultaneous intervals over the layouts).
 
     Returns:
-        f, df1, df2, p, matters, by_layout; None without an error, or where nothing could interact. Layouts
-        that lack a kernel are left out.
+        f, df1, df2, p, matters, by_layout; None without an error, or where nothing could interact. The test
+        leaves out layouts that lack a kernel.
     """
     rest, df = unlike(fit, networks)
     if df < 1 or fit.df == 0:
