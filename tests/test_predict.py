@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from mnist_cnn.data import Images, TrainingSet, stratified_folds
 from mnist_cnn.mnist import DATASETS, SPLITS, read_idx
 from mnist_cnn.onnx_graph import build_graph
 from mnist_cnn.params import Params
+from mnist_cnn.paths import EXPORT
 from mnist_cnn.picture import PictureError, open_picture, to_digit
 from mnist_cnn.training import train_all
 from tests.drawn import KINDS
-from tests.scratch import mnist
+from tests.scratch import TOP, mnist
 
 pytestmark = pytest.mark.slow
 PLAIN = ("larger", "inverted", "coloured", "soft")  # drawn larger, inverted, coloured, with soft edges
@@ -50,20 +51,32 @@ def model(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     return path
 
 
+def answers(network: Any, kind: str, pictures: int) -> Iterator[tuple[bool, bool]]:
+    """Says of some pictures of a kind, each of another test image, whether it is right, and sure."""
+    test, rng = load("test"), np.random.default_rng(len(kind))
+    for place in rng.choice(len(test.labels), pictures, replace=False):
+        content = KINDS[kind](test.pixels[place], rng)
+        probabilities = predict.see(network, to_digit(open_picture(io.BytesIO(content))))
+        yield probabilities.argmax() == test.labels[place], probabilities.max() >= predict.SURE
+
+
 @pytest.fixture(scope="module")
 def right(model: Path) -> Callable[[str, int], int]:
-    """Counts the right answers to some pictures of a kind, each of another test image."""
-    test, network = load("test"), predict.load_network(model)
+    """Counts the right answers to some pictures of a kind."""
+    network = predict.load_network(model)
+    return lambda kind, pictures: sum(right for right, _ in answers(network, kind, pictures))
 
-    def count(kind: str, pictures: int) -> int:
-        rng, found = np.random.default_rng(len(kind)), 0
-        for place in rng.choice(len(test.labels), pictures, replace=False):
-            content = KINDS[kind](test.pixels[place], rng)
-            digit = to_digit(open_picture(io.BytesIO(content)))
-            found += int(predict.see(network, digit).argmax() == test.labels[place])
-        return found
 
-    return count
+@pytest.mark.trial
+def test_exported_network_reads_pictures() -> None:
+    """Prints the table of docs/predict.md."""
+    network = predict.load_network(TOP / EXPORT / "model.onnx")
+    print("\n| pictures | right of 100 | of these sure | wrong but sure |\n| :-- | --: | --: | --: |")
+    for kind in KINDS:
+        found = [*answers(network, kind, 100)]
+        both = [found.count(pair) for pair in ((True, True), (False, True))]
+        print(f"| {kind.replace('_', ' ')} | {sum(right for right, _ in found)} | {both[0]} | {both[1]} |")
+        assert kind not in PLAIN or sum(right for right, _ in found) >= 97
 
 
 def test_at_least_97_of_100_plain_pictures_are_right(right: Callable[[str, int], int]) -> None:
