@@ -102,7 +102,8 @@ def _reason(error: Exception) -> str:
 
 def _from_mirror(mirror: str, files: Mapping[str, str], _: Path) -> Iterator[Found]:
     """Reads from a folder, or a `file://`, `http://` or `https://` address, one file after the other."""
-    folder = mirror if "://" in mirror else Path(os.path.expanduser(mirror)).resolve().as_uri()  # noqa: PTH111  # raises nothing
+    home = os.path.expanduser(mirror)  # noqa: PTH111  # that of pathlib raises where there is none
+    folder = mirror if "://" in mirror else Path(home).resolve().as_uri()
     if not folder.startswith(("file://", "http://", "https://")):
         raise SourceError("must be a folder or start with file://, http:// or https://")
     for name in files:

@@ -17,9 +17,7 @@ from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import predict, smallest_set, stand
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
 
-COLLAPSED_BELOW = (
-    0.2  # one class for every image is right in at most 11.4 %; what learned anything of MNIST, above 90 %
-)
+COLLAPSED_BELOW = 0.2  # of MNIST, one class for all is right in at most 11.4 %; what learned, above 90 %
 ROUNDING = 1e-12  # of accuracies: residuals below are floating-point noise
 LAYERS = [
     "model",
