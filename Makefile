@@ -21,7 +21,7 @@ unexport PYTHONPATH
 
 repro: setup
 	@python src/verify.py --fingerprint
-	@python src/mend.py
+	@python src/repair.py
 	dvc repro
 	@python -m rich.markdown report/answer.md
 
@@ -50,8 +50,8 @@ setup: $(ENVIRONMENT) $(PLOTS_PAGE)
 	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	cp requirements.lock $@
 
-$(PLOTS_PAGE): src/mnist_cnn/plots_page.py | $(ENVIRONMENT)
-	PYTHONPATH=src python -m mnist_cnn.plots_page
+$(PLOTS_PAGE): src/mnist_cnn/reporting/dvc_plots.py | $(ENVIRONMENT)
+	PYTHONPATH=src python -m mnist_cnn.reporting.dvc_plots
 
 # The CUDA libraries that PyTorch names on Linux exist nowhere else.
 lock:

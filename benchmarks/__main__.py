@@ -13,10 +13,10 @@ from typing import Any
 
 from benchmarks.processes import CORES
 from benchmarks.tables import SHOWN
-from mnist_cnn.command import run
-from mnist_cnn.files import read_json, write_json, write_text
-from mnist_cnn.numerics import describe_machine
-from mnist_cnn.params import Params, load_params
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import read_json, write_json, write_text
+from mnist_cnn.learning.numerics import describe_machine
+from mnist_cnn.core.params import Params, load_params
 
 FOLDER = Path(__file__).parent
 RESULTS, PAGE = FOLDER / "results.json", FOLDER / "README.md"

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms  # type: ignore[import-untyped]
 from torchvision.datasets import MNIST  # type: ignore[import-untyped]
 
-from mnist_cnn.grid import Network
-from mnist_cnn.mnist import CLASSES, TRAIN_IMAGES
-from mnist_cnn.paths import RAW
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.mnist import CLASSES, TRAIN_IMAGES
+from mnist_cnn.core.paths import RAW
 
 BATCH_SIZE = 64
 EPOCH_BATCHES = -(-TRAIN_IMAGES // BATCH_SIZE)

@@ -10,8 +10,8 @@ from torch import nn
 
 from benchmarks.processes import start
 from benchmarks.throughput import short, step_seconds
-from mnist_cnn.numerics import use_one_thread
-from mnist_cnn.params import Params
+from mnist_cnn.learning.numerics import use_one_thread
+from mnist_cnn.core.params import Params
 
 ROUNDS = 5
 LAYER_ROUNDS = 200

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mnist_cnn.files import write_text
-from mnist_cnn.grid import Network
-from mnist_cnn.params import Criteria, load_params
-from mnist_cnn.paths import PLOTS, REFERENCE
+from mnist_cnn.core.files import write_text
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.params import Criteria, load_params
+from mnist_cnn.core.paths import PLOTS, REFERENCE
 from mnist_cnn.statistics.blocks import BlockFit, FloatArray, block_fit
 from mnist_cnn.statistics.choice import NONE, predict, smallest_set
 from mnist_cnn.statistics.effects import interaction
 from mnist_cnn.statistics.study import Statements, Study, analyse, contradictions, definite, judge, statements
-from mnist_cnn.tables import read_table
+from mnist_cnn.core.tables import read_table
 
 PAGE = Path("docs/statistics.md")
 START, END = "<!-- replication -->\n", "<!-- /replication -->"

@@ -16,13 +16,13 @@ from safetensors.numpy import load_file
 
 from benchmarks import idiom
 from benchmarks.processes import CORES, start
-from mnist_cnn.data import load_test_images, load_training_set
+from mnist_cnn.core.images import load_test_images, load_training_set
 from mnist_cnn.evaluation import judge_run
-from mnist_cnn.files import write_text
-from mnist_cnn.grid import Network
-from mnist_cnn.params import Params, Train
-from mnist_cnn.paths import PARAMS, PREPARED, RAW, TIMING, WEIGHTS, weights_file
-from mnist_cnn.tables import read_table
+from mnist_cnn.core.files import write_text
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.params import Params, Train
+from mnist_cnn.core.paths import PARAMS, PREPARED, RAW, TIMING, WEIGHTS, weights_file
+from mnist_cnn.core.tables import read_table
 
 QUICK_BATCHES = 20
 
@@ -50,7 +50,7 @@ def reproduce(params: Params, clone: Path) -> tuple[float, float]:
 def judging_seconds(network: Network, train: Train, top: Path) -> float:
     """Returns the CPU seconds in which the runs of a network are judged: those of its first run × runs."""
     seed, fold, runs = train.seeds[0], train.folds[0], len(train.seeds) * len(train.folds)
-    weights = load_file(top / WEIGHTS / network.place / weights_file(seed, fold))
+    weights = load_file(top / WEIGHTS / network.path / weights_file(seed, fold))
     data, test = load_training_set(top / PREPARED), load_test_images(top / PREPARED)
     begin = time.thread_time()
     judge_run(network, seed, fold, weights, data, test, np.arange(0, len(test.labels), runs))
@@ -96,7 +96,7 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         with start(train.numerics, CORES) as pool:
             judged = [pool.submit(judging_seconds, network, train, clone) for network in networks]
             judging = sum(one.result() for one in judged)
-        tables = [read_table(clone / TIMING / network.place / "timing.csv") for network in networks]
+        tables = [read_table(clone / TIMING / network.path / "timing.csv") for network in networks]
     training, validation = (
         sum(float(table[column].sum()) for table in tables)
         for column in ("training_seconds", "validation_seconds")

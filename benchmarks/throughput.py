@@ -10,13 +10,13 @@ from torch import nn
 
 from benchmarks import idiom
 from benchmarks.processes import CORES, on_all_cores, start
-from mnist_cnn.data import load_training_set
-from mnist_cnn.grid import Network
-from mnist_cnn.mnist import IMAGE_SIZE
-from mnist_cnn.numerics import use_one_thread
-from mnist_cnn.params import Params, Train
-from mnist_cnn.paths import PREPARED
-from mnist_cnn.training import train_run
+from mnist_cnn.core.images import load_training_set
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.mnist import IMAGE_SIZE
+from mnist_cnn.learning.numerics import use_one_thread
+from mnist_cnn.core.params import Params, Train
+from mnist_cnn.core.paths import PREPARED
+from mnist_cnn.learning.training import train_run
 
 ROUNDS = 5
 EPOCHS = 0.12  # of one measured run: about 6,000 images

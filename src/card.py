@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from mnist_cnn.command import run
-from mnist_cnn.files import read_json, reading, write_text
-from mnist_cnn.paths import EXPORT, PLOTS
-from mnist_cnn.tables import read_table
-from mnist_cnn.words import NO_BREAK, environment, records, refuse_markup
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import read_json, reading, write_text
+from mnist_cnn.core.paths import EXPORT, PLOTS
+from mnist_cnn.core.tables import read_table
+from mnist_cnn.reporting.text import NO_BREAK, environment, records, refuse_markup
 
 
 def wilson(right: int, images: int, confidence: float) -> tuple[float, float]:

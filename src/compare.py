@@ -8,17 +8,17 @@ learning_curves.csv, confusion.csv, statements.json and choice.json.
 
 from typing import Any
 
-from mnist_cnn.command import run
-from mnist_cnn.data import load_training_set
-from mnist_cnn.files import write_json
-from mnist_cnn.grid import Network
-from mnist_cnn.mistakes import confusion
-from mnist_cnn.mnist import DATASETS
-from mnist_cnn.params import Params, load_params
-from mnist_cnn.paths import METRICS, PLOTS, PREPARED
-from mnist_cnn.runs import load_curves, load_predictions, load_reference, load_runs
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import write_json
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import load_training_set
+from mnist_cnn.core.mnist import DATASETS
+from mnist_cnn.core.params import Params, load_params
+from mnist_cnn.core.paths import METRICS, PLOTS, PREPARED
+from mnist_cnn.core.tables import write_table
+from mnist_cnn.statistics.confusion import confusion
+from mnist_cnn.statistics.runs import load_curves, load_predictions, load_reference, load_runs
 from mnist_cnn.statistics.study import Study, analyse, contradictions, definite
-from mnist_cnn.tables import write_table
 
 RECIPE = {"epochs", "batch_size", "learning_rate", "warmup"}  # what changes a network, but for its seed
 

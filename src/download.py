@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mnist_cnn.command import run
-from mnist_cnn.files import replacing
-from mnist_cnn.mnist import DATASETS, md5
-from mnist_cnn.params import load_params
-from mnist_cnn.paths import raw_folder
-from mnist_cnn.sources import SourceError, fetch
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import replacing
+from mnist_cnn.core.mnist import DATASETS, md5
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import raw_directory
+from mnist_cnn.sources.fetch import SourceError, fetch
 
 SCRATCH = ".download-"  # begins the names of temporary folders
 
@@ -25,7 +25,7 @@ SCRATCH = ".download-"  # begins the names of temporary folders
 def main() -> None:
     """Runs the stage."""
     dataset = load_params().data.dataset
-    download(dataset, raw_folder(dataset), DATASETS[dataset].files)
+    download(dataset, raw_directory(dataset), DATASETS[dataset].files)
 
 
 def download(dataset: str, folder: Path, files: Mapping[str, str]) -> None:

@@ -1,33 +1,30 @@
-"""Judges one network of the grid on images that it was not trained on.
+"""Evaluates one network of the grid on images that it was not trained on.
 
 Reads data/prepared and data/weights/MODEL/KERNEL; of params.yaml the network's entries, and `train`.
 Writes into data/evaluation/MODEL/KERNEL:
-- runs.csv: of each run, how many images of its fold and of its share of the test images are right;
-- predictions.safetensors: labels and probabilities, `validation` of shape (seeds, 60000), each image by the
-  run that did not train on it, and `test` of shape (10000,), the test images shared out among the runs.
+- runs.csv: for each run, the number of correct predictions on its fold and on its share of the test images;
+- predictions.safetensors: `validation_labels` and `validation_probabilities` of shape (seeds, 60000), each
+  image classified by the run that did not train on it, and `test_labels` of shape (10000,), the test images
+  divided among the runs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn import numerics
-from mnist_cnn.arguments import read_place
-from mnist_cnn.command import run
-from mnist_cnn.data import Images, TrainingSet, load_test_images, load_training_set
-from mnist_cnn.files import read_tensors, write_arrays, write_csv
-from mnist_cnn.grid import Network
-from mnist_cnn.parallel import Report, run_all
-from mnist_cnn.paths import EVALUATION, PREPARED, WEIGHTS, weights_file
-
-if TYPE_CHECKING:  # PyTorch may be imported once the numerics are chosen, and not before
-    from mnist_cnn.evaluation import JudgedRun
-    from mnist_cnn.training import Weights
-
-NOT_JUDGED = 255  # the label of an image whose fold was not run
+from mnist_cnn.core.arguments import read_arguments
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import read_tensors, write_csv, write_tensors
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import Images, TrainingSet, load_test_images, load_training_set
+from mnist_cnn.core.mnist import NOT_CLASSIFIED
+from mnist_cnn.core.paths import EVALUATION, PREPARED, WEIGHTS, weights_file
+from mnist_cnn.learning.parallel import run_all
+from mnist_cnn.learning.results import Weights
 
 
 @dataclass(frozen=True)
@@ -41,81 +38,105 @@ class Task:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: what it left, and the test images that it is judged on."""
+    """One run: its weights, and the indices of its share of the test images."""
 
     seed: int
     fold: int
-    weights: "Weights"
-    test_places: NDArray[np.int64]
+    weights: Weights
+    test_indices: NDArray[np.int64]
 
 
-def work(task: Task, cell: Cell, report: Report) -> "JudgedRun":
-    """Judges one run."""
-    from mnist_cnn.evaluation import judge_run
+class Predictions(NamedTuple):
+    """Predictions of some images: what `mnist_cnn.evaluation.classify` returns, after the images' indices."""
 
-    report(0)
-    return judge_run(task.network, cell.seed, cell.fold, cell.weights, task.data, task.test, cell.test_places)
+    indices: NDArray[np.int64]
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    correct: int
+    loss: float
 
 
-def run_rows(judged: "list[JudgedRun]") -> list[dict[str, Any]]:
-    """Returns a row a run: counts, and the mean loss on the fold."""
+class EvaluatedRun(NamedTuple):
+    """The predictions of one run, on its fold and on its share of the test images."""
+
+    seed: int
+    fold: int
+    validation: Predictions
+    test: Predictions
+
+
+def evaluate(task: Task, cell: Cell, report_progress: Callable[[float], None]) -> EvaluatedRun:
+    """Evaluates one run."""
+    from mnist_cnn.evaluation import classify  # in a worker: the stage's own process needs no PyTorch
+
+    report_progress(0)
+
+    def predict(images: Images, indices: NDArray[np.int64]) -> Predictions:
+        part = Images(images.pixels[indices], images.labels[indices])
+        return Predictions(indices, *classify(task.network, cell.weights, part, task.data.normalisation))
+
+    validation = predict(task.data.images, task.data.inside(cell.fold))
+    return EvaluatedRun(cell.seed, cell.fold, validation, predict(task.test, cell.test_indices))
+
+
+def run_rows(runs: list[EvaluatedRun]) -> list[dict[str, Any]]:
+    """Returns one row per run: counts of images, and the mean loss on the fold."""
     return [
         {
             "seed": one.seed,
             "fold": one.fold,
             "validation_correct": one.validation.correct,
-            "validation_images": len(one.validation.places),
+            "validation_images": len(one.validation.indices),
             "validation_loss": one.validation.loss,
             "test_correct": one.test.correct,
-            "test_images": len(one.test.places),
+            "test_images": len(one.test.indices),
         }
-        for one in judged
+        for one in runs
     ]
 
 
-def predictions(judged: "list[JudgedRun]", seeds: tuple[int, ...], task: Task) -> dict[str, NDArray[Any]]:
-    """Puts what the runs say of each image in the order of the images."""
+def by_image(runs: list[EvaluatedRun], seeds: tuple[int, ...], task: Task) -> dict[str, NDArray[Any]]:
+    """Puts the predictions of all runs in the order of the images."""
     shape, tests = (len(seeds), len(task.data.folds)), len(task.test.labels)
-    arrays: dict[str, NDArray[Any]] = {
-        "validation_labels": np.full(shape, NOT_JUDGED, np.uint8),
+    tensors: dict[str, NDArray[Any]] = {
+        "validation_labels": np.full(shape, NOT_CLASSIFIED, np.uint8),
         "validation_probabilities": np.zeros(shape, np.float32),
-        "test_labels": np.full(tests, NOT_JUDGED, np.uint8),
-        "test_probabilities": np.zeros(tests, np.float32),
+        "test_labels": np.full(tests, NOT_CLASSIFIED, np.uint8),
     }
-    for one in judged:
+    for one in runs:
         row = seeds.index(one.seed)
-        arrays["validation_labels"][row, one.validation.places] = one.validation.labels
-        arrays["validation_probabilities"][row, one.validation.places] = one.validation.probabilities
-        arrays["test_labels"][one.test.places] = one.test.labels
-        arrays["test_probabilities"][one.test.places] = one.test.probabilities
-    return arrays
+        tensors["validation_labels"][row, one.validation.indices] = one.validation.labels
+        tensors["validation_probabilities"][row, one.validation.indices] = one.validation.probabilities
+        tensors["test_labels"][one.test.indices] = one.test.labels
+    return tensors
 
 
 def main() -> None:
     """Runs the stage."""
-    params, network = read_place("Judge one network of the grid on images that it was not trained on.")
-    train = params.train
-    numerics.choose(train.numerics)
-    import mnist_cnn.evaluation  # noqa: F401  # once, for all processes that are forked
+    params, network = read_arguments("Evaluate one network of the grid on images that it was not trained on.")
+    seeds, folds = params.train.seeds, params.train.folds
 
-    def line(one: "JudgedRun") -> str:
+    def describe(one: EvaluatedRun) -> str:
         return (
             f"{network.name}, seed {one.seed}, fold {one.fold}: "
-            f"{one.validation.correct} of {len(one.validation.places)} validation images right"
+            f"{one.validation.correct} of {len(one.validation.indices)} validation images correct"
         )
 
     task = Task(network, load_training_set(PREPARED), load_test_images(PREPARED))
-    pairs = list(product(train.seeds, train.folds))
+    pairs = list(product(seeds, folds))
     shares = np.arange(len(task.test.labels)) % len(pairs)
-    cells = []
-    for number, (seed, fold) in enumerate(pairs):
-        weights = read_tensors(WEIGHTS / network.place / weights_file(seed, fold), network.tensors)
-        cells.append(Cell(seed, fold, weights, np.flatnonzero(shares == number)))
-    judged = run_all(f"evaluate {network.name}", work, task, cells, line)
-    folder = EVALUATION / network.place
-    rows = run_rows(judged)
-    write_csv(folder / "runs.csv", list(rows[0]), rows)
-    write_arrays(folder / "predictions.safetensors", predictions(judged, train.seeds, task))
+    cells = [
+        Cell(
+            *pair,
+            weights=read_tensors(WEIGHTS / network.path / weights_file(*pair), network.tensors),
+            test_indices=np.flatnonzero(shares == number),
+        )
+        for number, pair in enumerate(pairs)
+    ]
+    runs = run_all(f"evaluate {network.name}", evaluate, "mnist_cnn.evaluation", task, cells, describe)
+    rows = run_rows(runs)
+    write_csv(EVALUATION / network.path / "runs.csv", list(rows[0]), rows)
+    write_tensors(EVALUATION / network.path / "predictions.safetensors", by_image(runs, seeds, task))
 
 
 if __name__ == "__main__":

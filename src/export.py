@@ -1,73 +1,70 @@
-"""Trains a network once more, on all training images and with portable numerics, for others to use.
+"""Trains a network once more, on all training images, and writes it for others to use.
 
 Without options the network and recipe of plots/choice.json; with --model and --kernel any other network of
 params.yaml, with its `train`. Reads data/prepared too.
-Writes into data/export, or a folder of the user's: model.safetensors; model.onnx, which takes raw pixels; and
-agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images these very weights get right.
+Writes into data/export, or another directory: model.safetensors; model.onnx, which takes raw pixels; and
+agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images these weights classify correctly.
 """
 
 import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 from safetensors.numpy import save
 
-from mnist_cnn import numerics
-from mnist_cnn.command import UserError, run
-from mnist_cnn.data import Images, TrainingSet, load_test_images, load_training_set
-from mnist_cnn.files import read_json, reading, replacing, write_json
-from mnist_cnn.grid import Network
-from mnist_cnn.mnist import DATASETS
+from mnist_cnn.core.command import UserError, run
+from mnist_cnn.core.files import write_bytes
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import Images, TrainingSet, load_test_images, load_training_set
+from mnist_cnn.core.mnist import CLASS_NAMES
+from mnist_cnn.core.params import Recipe, load_params
+from mnist_cnn.core.paths import EXPORT, PLOTS, PREPARED
+from mnist_cnn.documents import Agreement, Choice
+from mnist_cnn.learning.network import load_network, predict_logits
+from mnist_cnn.learning.training import train_on_all_images
 from mnist_cnn.onnx_graph import IR_VERSION, OPSET, build_graph
-from mnist_cnn.params import Train, load_params
-from mnist_cnn.paths import EXPORT, PLOTS, PREPARED
 
-EXPORTS = Path("exports")  # for networks that are asked for by name; git ignores it
+EXPORTS = Path("exports")  # for networks that are requested by name; git ignores it
 SEED = 0
-MOST_DIFFERENCE = 1e-3  # of a logit: rounding makes 1e-5 of logits up to 50, other bits on each processor
+MAX_LOGIT_DIFFERENCE = 1e-3  # rounding gives 1e-5 of logits up to 50, with other bits on each processor
 BATCHES = 10
 
 
-class Wish(NamedTuple):
-    """What is to be exported."""
+class ExportRequest(NamedTuple):
+    """What to export, and into which directory."""
 
     network: Network
-    train: Train
+    recipe: Recipe
     dataset: str
+    directory: Path
 
 
-def read_wish() -> tuple[Wish, Path]:
-    """Reads the command line and what it leaves to choice.json or params.yaml; returns the folder as well."""
+def read_request() -> ExportRequest:
+    """Reads the command line, and choice.json or params.yaml."""
     parser = argparse.ArgumentParser(description="Train a network on all training images, for others to use.")
     parser.add_argument("--model", help="a key of `models` in params.yaml; without it the chosen network")
     parser.add_argument("--kernel", help="a key of `kernels` in params.yaml")
-    parser.add_argument("--to", type=Path, help=f"a folder; else {EXPORTS}/MODEL-KERNEL, {EXPORT} if chosen")
-    given = parser.parse_args()
-    if (given.model is None) != (given.kernel is None):
+    parser.add_argument("--to", type=Path, help=f"a directory; default {EXPORT}, or {EXPORTS}/MODEL-KERNEL")
+    arguments = parser.parse_args()
+    if (arguments.model is None) != (arguments.kernel is None):
         parser.error("--model and --kernel belong together")
-    if given.model is None:
-        with reading(PLOTS / "choice.json"):
-            return chosen(read_json(PLOTS / "choice.json")), given.to or EXPORT
+    if arguments.model is None:
+        choice = Choice.read(PLOTS / "choice.json")
+        return ExportRequest(choice.network, choice.recipe, choice.dataset, arguments.to or EXPORT)
     params = load_params()
-    network = params.network(given.model, given.kernel)
-    return Wish(network, params.train, params.data.dataset), given.to or EXPORTS / network.name
-
-
-def chosen(choice: dict[str, Any]) -> Wish:
-    """Returns the network and the recipe of choice.json, so that nothing else makes it train again."""
-    layers = tuple(choice["conv_channels"]), tuple(choice["hidden_units"])
-    network = Network(choice["model"], choice["kernel"], choice["kernel_size"], *layers)
-    return Wish(network, Train.model_construct(**choice["recipe"]), choice["dataset"])
+    network = params.network(arguments.model, arguments.kernel)
+    return ExportRequest(network, params.train, params.data.dataset, arguments.to or EXPORTS / network.name)
 
 
 def onnx_logits(model: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Asks ONNX Runtime for the logits, shape (n, 10), of images, shape (n, 28, 28)."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # which reports on models, and keeps files elsewhere
+    """Returns ONNX Runtime's logits, shape (n, 10), of images, shape (n, 28, 28)."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: it reports on models, and writes files
     from onnxruntime import InferenceSession
 
     session = InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -76,9 +73,9 @@ def onnx_logits(model: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def check_agreement(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> None:
-    """Holds the logits of ONNX Runtime against those of PyTorch, both of shape (n, 10).
+    """Compares the logits of PyTorch and ONNX Runtime, both of shape (n, 10), and prints the differences.
 
-    What was measured goes to the terminal alone: it depends on the processor.
+    They are not written to a file, because they depend on the processor.
 
     Raises:
         UserError: A label differs, or a logit by more than rounding explains.
@@ -87,55 +84,51 @@ def check_agreement(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> N
     found = (
         f"ONNX Runtime and PyTorch differ in {labels} of {len(ours)} labels and by {largest:.1e} in a logit"
     )
-    if labels or not largest < MOST_DIFFERENCE:
-        raise UserError(f"{found}: must be 0 and below {MOST_DIFFERENCE:g}; try another onnxruntime")
+    if labels or not largest < MAX_LOGIT_DIFFERENCE:
+        raise UserError(f"{found}: must be 0 and below {MAX_LOGIT_DIFFERENCE:g}; try another onnxruntime")
     print(found)
 
 
-def make(wish: Wish, data: TrainingSet, test: Images) -> tuple[dict[str, bytes], dict[str, Any]]:
+def export(request: ExportRequest, data: TrainingSet, test: Images) -> tuple[dict[str, bytes], Agreement]:
     """Trains the network, and writes it in both formats.
 
     Returns:
-        The content of each file by its name, and what is to be said of it, the same on every processor.
+        The content of each file by its name; and their description, the same on every processor.
     """
-    import torch
-
-    from mnist_cnn.evaluation import load_network
-    from mnist_cnn.training import predict, train_all
-
-    network, train, dataset = wish
+    network, recipe, dataset, _ = request
     with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
         bar = progress.add_task(f"export {network.name}", total=1)
-        weights = train_all(network, SEED, train, data, lambda done: progress.update(bar, completed=done))
-    classes = DATASETS[dataset].classes
-    model = build_graph(network, weights, data.mean, data.std, dataset, classes).SerializeToString()
+        weights = train_on_all_images(
+            network, SEED, recipe, data, lambda done: progress.update(bar, completed=done)
+        )
+    graph = build_graph(network, weights, data.normalisation, dataset, CLASS_NAMES[dataset])
+    model = graph.SerializeToString()
     pixels = torch.from_numpy(test.pixels)
-    logits = predict(load_network(network, weights), pixels, data.mean, data.std).numpy()
+    logits = predict_logits(load_network(network, weights), pixels, data.normalisation).numpy()
     check_agreement(logits, onnx_logits(model, test.pixels))
     files = {"model.onnx": model, "model.safetensors": save(weights)}
-    return files, {
-        "network": network.name,
-        "dataset": dataset,
-        "opset": OPSET,
-        "ir_version": IR_VERSION,
-        "images": len(logits),
-        "labels_equal": len(logits),
-        "logits_differ_by_less_than": MOST_DIFFERENCE,
-        "correct": int((logits.argmax(1) == test.labels).sum()),
-        "bytes": {name: len(content) for name, content in files.items()},
-    }
+    return files, Agreement(
+        network=network.name,
+        dataset=dataset,
+        opset=OPSET,
+        ir_version=IR_VERSION,
+        images=len(logits),
+        labels_equal=len(logits),
+        logits_differ_by_less_than=MAX_LOGIT_DIFFERENCE,
+        correct=int((logits.argmax(1) == test.labels).sum()),
+        bytes={name: len(content) for name, content in files.items()},
+    )
 
 
 def main() -> None:
     """Runs the stage."""
-    wish, folder = read_wish()
-    numerics.choose("portable")
-    files, facts = make(wish, load_training_set(PREPARED), load_test_images(PREPARED))
+    request = read_request()
+    files, agreement = export(request, load_training_set(PREPARED), load_test_images(PREPARED))
     for name, content in files.items():
-        with replacing(folder / name) as part:
-            part.write_bytes(content)
-    write_json(folder / "agreement.json", facts)
-    print(f"{facts['network']}: {facts['correct']} of {facts['images']} test images right; it is in {folder}")
+        write_bytes(request.directory / name, content)
+    agreement.write(request.directory / "agreement.json")
+    correct = f"{agreement.correct} of {agreement.images} test images correct"
+    print(f"{agreement.network}: {correct}; it is in {request.directory}")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ Reads report/ and plots/samples.png.
 Writes report/index.html.
 """
 
-from mnist_cnn.command import run
-from mnist_cnn.files import write_text
-from mnist_cnn.paths import REPORT
-from mnist_cnn.webpage import linked_images, render_page
-from mnist_cnn.words import SUFFIXES
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import write_text
+from mnist_cnn.core.paths import REPORT
+from mnist_cnn.reporting.html import linked_images, render_page
+from mnist_cnn.reporting.text import SUFFIXES
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ import matplotlib.image
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_cnn.command import UserError, run
-from mnist_cnn.data import (
+from mnist_cnn.core.command import UserError, run
+from mnist_cnn.core.files import reading, replacing, write_csv
+from mnist_cnn.core.images import (
     Images,
     TrainingSet,
     class_counts,
@@ -20,10 +21,9 @@ from mnist_cnn.data import (
     save_prepared,
     stratified_folds,
 )
-from mnist_cnn.files import reading, replacing, write_csv
-from mnist_cnn.mnist import DATASETS, SPLITS, md5, read_idx, unpacked
-from mnist_cnn.params import load_params
-from mnist_cnn.paths import PLOTS, PREPARED, raw_folder
+from mnist_cnn.core.mnist import DATASETS, SPLITS, md5, read_idx, unpacked
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import PLOTS, PREPARED, raw_directory
 
 SAMPLES = 20  # of each class, in the contact sheet
 
@@ -39,7 +39,7 @@ def read_file(path: Path, expected: str) -> NDArray[np.uint8]:
 
 def read_split(dataset: str, split: str) -> Images:
     """Reads the images and labels of `train` or `test`."""
-    folder, files = raw_folder(dataset), DATASETS[dataset].files
+    folder, files = raw_directory(dataset), DATASETS[dataset].files
     named = {name.removesuffix(".gz"): name for name in files}
     images, labels = (read_file(folder / named[name], files[named[name]]) for name in SPLITS[split])
     return Images(images, labels)

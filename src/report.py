@@ -12,16 +12,24 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnist_cnn.command import run
-from mnist_cnn.data import load_training_set
-from mnist_cnn.figures import accuracy_cost, effects, interaction, learning_curves, mistakes, ranking, style
-from mnist_cnn.files import read_json, reading, write_text
-from mnist_cnn.mistakes import missed_by_all
-from mnist_cnn.params import load_params
-from mnist_cnn.paths import FIGURES, PLOTS, PREPARED, REPORT
-from mnist_cnn.runs import load_predictions
-from mnist_cnn.tables import read_table
-from mnist_cnn.words import SUFFIXES, refuse_markup, render_answer, render_report, replace_answer
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import read_json, reading, write_text
+from mnist_cnn.core.images import load_training_set
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import FIGURES, PLOTS, PREPARED, REPORT
+from mnist_cnn.core.tables import read_table
+from mnist_cnn.reporting.figures import (
+    accuracy_cost,
+    effects,
+    interaction,
+    learning_curves,
+    mistakes,
+    ranking,
+    style,
+)
+from mnist_cnn.reporting.text import SUFFIXES, refuse_markup, render_answer, render_report, replace_answer
+from mnist_cnn.statistics.confusion import missed_by_all
+from mnist_cnn.statistics.runs import load_predictions
 
 TABLES = ("networks", "effects", "learning_curves", "confusion")
 

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mnist_cnn.command import run
-from mnist_cnn.figures import style, timing
-from mnist_cnn.files import write_json, write_text
-from mnist_cnn.grid import Network
-from mnist_cnn.params import load_params
-from mnist_cnn.paths import METRICS, PLOTS, REPORT
-from mnist_cnn.runs import load_timing
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import write_json, write_text
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import METRICS, PLOTS, REPORT
+from mnist_cnn.core.tables import write_table
+from mnist_cnn.reporting.figures import style, timing
+from mnist_cnn.reporting.text import SUFFIXES, render_timing
+from mnist_cnn.statistics.runs import load_timing
 from mnist_cnn.statistics.study import effects_on_time
-from mnist_cnn.tables import write_table
-from mnist_cnn.words import SUFFIXES, render_timing
 
 
 def tabulate(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:

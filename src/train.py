@@ -1,26 +1,24 @@
-"""Trains one network of the grid: one run for each of the seeds and folds.
+"""Trains one network of the grid: one run for each seed and fold.
 
 Reads data/prepared; of params.yaml the network's entries under `models` and `kernels`, and `train`.
 Writes data/weights/MODEL/KERNEL/seedS_foldF.safetensors; data/training/MODEL/KERNEL/curves.csv; and what was
 measured into data/timing/MODEL/KERNEL: timing.csv and timing_machine.json.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
-from mnist_cnn import numerics
-from mnist_cnn.arguments import read_place
-from mnist_cnn.command import run
-from mnist_cnn.data import TrainingSet, load_training_set
-from mnist_cnn.files import write_arrays, write_csv, write_json
-from mnist_cnn.grid import Network
-from mnist_cnn.parallel import Report, run_all
-from mnist_cnn.params import Train
-from mnist_cnn.paths import PREPARED, TIMING, TRAINING, WEIGHTS, weights_file
-
-if TYPE_CHECKING:  # PyTorch may be imported once the numerics are chosen, and not before
-    from mnist_cnn.training import FinishedRun
+from mnist_cnn.core.arguments import read_arguments
+from mnist_cnn.core.command import run
+from mnist_cnn.core.files import write_csv, write_tensors
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import TrainingSet, load_training_set
+from mnist_cnn.core.machine import describe_machine
+from mnist_cnn.core.params import Train
+from mnist_cnn.core.paths import PREPARED, TIMING, TRAINING, WEIGHTS, weights_file
+from mnist_cnn.learning.parallel import run_all
+from mnist_cnn.learning.results import TrainedRun
 
 
 @dataclass(frozen=True)
@@ -32,42 +30,39 @@ class Task:
     data: TrainingSet
 
 
-def work(task: Task, cell: tuple[int, int], report: Report) -> "FinishedRun":
+def train(task: Task, cell: tuple[int, int], report_progress: Callable[[float], None]) -> TrainedRun:
     """Does the run of one seed and fold."""
-    from mnist_cnn.training import train_run
+    from mnist_cnn.learning.training import train_run  # in a worker: the stage's own process needs no PyTorch
 
-    return train_run(task.network, *cell, task.train, task.data, report)
+    return train_run(task.network, *cell, task.train, task.data, report_progress)
 
 
-def save(network: Network, runs: "list[FinishedRun]", machine: dict[str, str]) -> None:
+def save(network: Network, runs: list[TrainedRun]) -> None:
     """Writes weights, learning curves, and what was measured."""
     for one in runs:
-        write_arrays(WEIGHTS / network.place / weights_file(one.seed, one.fold), one.weights)
+        write_tensors(WEIGHTS / network.path / weights_file(one.seed, one.fold), one.weights)
     points = [{"seed": one.seed, "fold": one.fold} | point._asdict() for one in runs for point in one.curve]
-    write_csv(TRAINING / network.place / "curves.csv", list(points[0]), points)
+    write_csv(TRAINING / network.path / "curves.csv", list(points[0]), points)
     columns = ("seed", "fold", "training_seconds", "validation_seconds")
     rows = [{column: getattr(one, column) for column in columns} for one in runs]
-    write_csv(TIMING / network.place / "timing.csv", columns, rows)
-    write_json(TIMING / network.place / "timing_machine.json", machine)
+    write_csv(TIMING / network.path / "timing.csv", columns, rows)
+    describe_machine().write(TIMING / network.path / "timing_machine.json")
 
 
 def main() -> None:
     """Runs the stage."""
-    params, network = read_place("Train one network of the grid: one run for each of the seeds and folds.")
-    train = params.train
-    numerics.choose(train.numerics)
-    import mnist_cnn.training  # noqa: F401  # once, for all processes that are forked
+    params, network = read_arguments("Train one network of the grid: one run for each seed and fold.")
 
-    def line(one: "FinishedRun") -> str:
+    def describe(one: TrainedRun) -> str:
         return (
             f"{network.name}, seed {one.seed}, fold {one.fold}: trained in {one.training_seconds:.1f} CPU s, "
             f"about {one.curve[-1].validation_accuracy:.1%} validation accuracy"
         )
 
-    cells = list(product(train.seeds, train.folds))
-    task = Task(network, train, load_training_set(PREPARED))
-    runs = run_all(f"train {network.name}", work, task, cells, line)
-    save(network, runs, numerics.describe_machine(train.numerics))
+    task = Task(network, params.train, load_training_set(PREPARED))
+    cells = list(product(params.train.seeds, params.train.folds))
+    runs = run_all(f"train {network.name}", train, "mnist_cnn.learning.training", task, cells, describe)
+    save(network, runs)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from mnist_cnn import numerics
-from mnist_cnn.command import UserError, run
-from mnist_cnn.params import load_params
-from mnist_cnn.paths import EVALUATION, LOCK, PARAMS, PLOTS, RAW, raw_folder
-from mnist_cnn.tables import read_table
+from mnist_cnn.core.command import UserError, run
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import EVALUATION, LOCK, PARAMS, PLOTS, RAW, raw_directory
+from mnist_cnn.core.tables import read_table
+from mnist_cnn.learning import numerics
 from mnist_cnn.verify import EXPORTED, first_difference, folders, same_bits
 
 
@@ -87,7 +87,7 @@ def verify(names: list[str]) -> bool:
         for name in names:
             if name not in networks:
                 raise UserError(f"no network {name!r} in the last commit: there are {', '.join(networks)}")
-        raw = raw_folder(params.data.dataset)
+        raw = raw_directory(params.data.dataset)
         if not raw.is_dir():
             raise UserError(f"{raw} is not here: run `dvc repro download` first")
         train_again(clone, [f"evaluate@{name}" for name in names])
@@ -96,7 +96,7 @@ def verify(names: list[str]) -> bool:
         )
         runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv", clone)))
         for name in names or networks:
-            place = networks[name].place
+            place = networks[name].path
             if same_bits(committed, again, folders(place)):
                 print(f"{name}: same bits")
                 continue

@@ -1,14 +1,11 @@
-"""What several tests share: the pinned numerics, and the choices of params.yaml."""
+"""What several tests share: the parameters of params.yaml, and a browser."""
 
 from pathlib import Path
 
 import pytest
 
-from mnist_cnn import numerics
-from mnist_cnn.params import Params, load_params
-from tests.browser import browser  # noqa: F401  # a fixture
-
-numerics.choose("portable")  # before any test imports PyTorch
+from mnist_cnn.core.params import Params, load_params
+from tests.support.browser import browser  # noqa: F401  # a fixture
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,24 @@
 """Compare convolutional networks on MNIST: which one to take, and does the difference mean anything?
 
-For a notebook, or a script in any folder of the repository:
+Importing the package pins the kernels that PyTorch, oneDNN and MKL choose by the processor, so that training
+gives the same bits on every x86-64 processor with AVX2. The pins override the environment: a stage that ran
+with other values would enter DVC's run cache as if it were reproducible. They work until PyTorch's first
+operation. On other architectures than x86-64 they mean nothing.
 
->>> import mnist_cnn
->>> mnist_cnn.load_runs().groupby("network")["accuracy"].mean()
+`python -X native_numerics` leaves the choice to the libraries, for benchmarks; DVC starts no stage like that.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import os
+import sys
 
-if TYPE_CHECKING:
-    from mnist_cnn.explore import (
-        load_curves,
-        load_images,
-        load_networks,
-        load_predictions,
-        load_runs,
-        load_statements,
-    )
+PINS = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own kernels
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions
+    "MKL_CBWR": "COMPATIBLE",  # linear layers; AVX2 would be heeded on Intel alone
+}
 
-__all__ = ["load_curves", "load_images", "load_networks", "load_predictions", "load_runs", "load_statements"]
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Imports pandas with the first of these functions that is used (PEP 562), and not before."""
-        if name in __all__:
-            return getattr(importlib.import_module("mnist_cnn.explore"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Lists the functions too, for who completes a name with the tab key."""
-        return sorted({*globals(), *__all__})
+for _name, _value in PINS.items():
+    if "native_numerics" in sys._xoptions:
+        os.environ.pop(_name, None)
+    else:
+        os.environ[_name] = _value

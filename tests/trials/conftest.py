@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.scratch import commit, copy_sources, run
+from tests.support.scratch import commit, copy_sources, run
 from tests.test_pipeline import shrink
 from tests.trials.small_study import Outcome, Record, Study, clone, reproduce
 

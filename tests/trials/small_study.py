@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from mnist_cnn.sources import MIRROR
-from tests.scratch import ENVIRONMENT, mnist, run
+from mnist_cnn.sources.fetch import MIRROR
+from tests.support.scratch import ENVIRONMENT, mnist, run
 from tests.test_pipeline import hashes
 
 STAGE = re.compile(r"Running stage '([^']+)'", re.MULTILINE)

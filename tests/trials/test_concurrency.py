@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_cnn.sources import MIRROR
-from tests.scratch import ENVIRONMENT, mnist, run
+from mnist_cnn.sources.fetch import MIRROR
+from tests.support.scratch import ENVIRONMENT, mnist, run
 from tests.trials.small_study import Study, bits, clone
 from tests.trials.test_kills import Life
 

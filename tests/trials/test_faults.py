@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from mnist_cnn.sources import MIRROR
-from tests.scratch import mnist, run
+from mnist_cnn.sources.fetch import MIRROR
+from tests.support.scratch import mnist, run
 from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
 from tests.trials.test_kills import AT_WORK, Life
 

@@ -19,8 +19,8 @@ import psutil
 import pytest
 import yaml
 
-from mnist_cnn.sources import MIRROR
-from tests.scratch import ENVIRONMENT, mnist
+from mnist_cnn.sources.fetch import MIRROR
+from tests.support.scratch import ENVIRONMENT, mnist
 from tests.test_parallel import alive, heed_interrupts
 from tests.trials.small_study import STAGE, Outcome, Record, Study, bits, clone, reproduce
 

@@ -1,1 +1,1 @@
-"""Differences with intervals that hold, and a choice by a rule fixed beforehand. No torch, no files."""
+"""From the table of runs to effects, tiers and the choice; no PyTorch."""

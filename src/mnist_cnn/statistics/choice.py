@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnist_cnn.grid import Network
-from mnist_cnn.params import Criteria
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.params import Criteria
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, FloatArray
 from mnist_cnn.statistics.effects import unlike
 

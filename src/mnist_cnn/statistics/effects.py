@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mnist_cnn.grid import Network
+from mnist_cnn.core.grid import Network
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, FloatArray, t_critical
 
 FACTORS = ("kernel", "conv", "linear")

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mnist_cnn.command import UserError
-from mnist_cnn.grid import Network
-from mnist_cnn.mnist import TRAIN_IMAGES
-from mnist_cnn.params import Criteria
+from mnist_cnn.core.command import UserError
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.mnist import TRAIN_IMAGES
+from mnist_cnn.core.params import Criteria
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import predict, smallest_set, stand
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts

@@ -1,0 +1,1 @@
+"""Networks, training, and many runs at once."""

@@ -1,0 +1,1 @@
+"""Figures, report and pages, made of the tables of `compare` and `timing`."""

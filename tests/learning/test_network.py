@@ -1,0 +1,107 @@
+"""Every network of params.yaml: its layers, its size, its initial weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from mnist_cnn.core.grid import Network
+from mnist_cnn.learning.network import FlattenChannelsLast, MaxPool, build_network, to_inputs
+from mnist_cnn.core.params import load_params
+from tests.support.scratch import TOP
+
+NETWORKS = load_params(TOP / "params.yaml").networks()
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def counted_work(model: nn.Sequential) -> int:
+    """Counts a forward pass's multiplications, layer by layer: weights, times the places they work at."""
+    work = 0
+
+    def count(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+        nonlocal work
+        work += layer.weight.numel() * output[0, 0].numel()
+
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    with torch.inference_mode():
+        model(torch.zeros(1, 1, 28, 28))
+    return work
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_network_of_the_grid(network: Network) -> None:
+    model = build_network(network, generator())
+    assert model(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+    assert sum(isinstance(layer, nn.Conv2d) for layer in model) == network.conv_layers
+    assert sum(isinstance(layer, nn.Linear) for layer in model) == network.linear_layers
+    assert isinstance(model[-1], nn.Linear)  # logits, not cut off at 0
+    sizes = {layer.kernel_size for layer in model if isinstance(layer, nn.Conv2d)}
+    assert sizes == {(network.kernel_size,) * 2}
+    assert network.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert network.multiply_accumulates == counted_work(model)
+
+
+def test_size_by_hand() -> None:
+    network = Network("a", "b", 3, (4, 8), (16,))
+    assert network.parameters == (9 + 1) * 4 + (9 * 4 + 1) * 8 + (7 * 7 * 8 + 1) * 16 + (16 + 1) * 10
+    convolutions = 28 * 28 * 9 * 4 + 14 * 14 * 9 * 4 * 8
+    assert network.multiply_accumulates == convolutions + 7 * 7 * 8 * 16 + 16 * 10
+
+
+def test_same_padding_changes_the_kernel_alone() -> None:
+    models = [build_network(Network("a", "b", size, (4,), ()), generator()) for size in (1, 3, 9, 27)]
+    assert {model[0](torch.zeros(1, 1, 28, 28)).shape for model in models} == {(1, 4, 28, 28)}
+
+
+def test_weights_follow_the_generator_alone() -> None:
+    network = NETWORKS[0]
+    torch.manual_seed(1)
+    first = build_network(network, generator())
+    torch.manual_seed(2)
+    again, other = build_network(network, generator()), build_network(network, generator(1))
+    for one, same, different in zip(first.parameters(), again.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, same)
+        assert torch.equal(one, different) == (not one.any())  # biases behind a pooling begin at 0
+
+
+def test_initial_weights_have_pytorchs_range() -> None:
+    model = build_network(Network("a", "b", 3, (16,), (64,)), generator())
+    for layer in (model[0], model[5]):
+        bound = layer.weight[0].numel() ** -0.5
+        assert 0.9 * bound < layer.weight.abs().max() <= bound
+
+
+def test_bias_and_relu_after_pooling_change_nothing() -> None:
+    model = build_network(Network("a", "b", 3, (4,), ()), generator())
+    with torch.no_grad():
+        model[2].bias.uniform_(-1, 1, generator=generator())
+        images = torch.rand(5, 1, 28, 28, generator=generator())
+        usual = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
+        assert torch.equal(model[:4](images), usual)
+
+
+@pytest.mark.parametrize("side", [28, 7])
+def test_pooling_without_gradient_is_pytorchs(side: int) -> None:
+    images = torch.rand(3, 5, side, side, generator=generator()).to(memory_format=torch.channels_last)
+    usual = nn.functional.max_pool2d(images, 2)
+    assert torch.equal(MaxPool()(images), usual)
+    with torch.no_grad():
+        pooled = MaxPool()(images)
+    assert torch.equal(pooled, usual)
+    assert pooled.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_features_are_the_memory_of_the_images() -> None:
+    images = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    features = FlattenChannelsLast()(images)
+    assert features.data_ptr() == images.data_ptr()
+    assert features.tolist() == [image.permute(1, 2, 0).flatten().tolist() for image in images]
+
+
+def test_inputs_are_normalised() -> None:
+    pixels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    torch.testing.assert_close(to_inputs(pixels, mean=100.0, std=50.0), torch.tensor([[[[-2.0, 3.1]]]]))

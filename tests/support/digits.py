@@ -1,0 +1,43 @@
+"""Images that a small network learns in seconds: a bar at the height of the digit, and noise."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from mnist_cnn.core.images import Images, TrainingSet, save_prepared, stratified_folds
+from mnist_cnn.core.params import Params, Train
+from mnist_cnn.core.paths import PARAMS, PREPARED
+
+
+def make_images(count: int, seed: int = 0) -> Images:
+    """Makes as many images of each digit as of the next."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
+    pixels = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    for image, top in zip(pixels, 2 * labels.astype(int) + 4, strict=True):
+        image[top : top + 3, 6:22] = 250
+    return Images(pixels, labels)
+
+
+def make_training_set(count: int = 600, folds: int = 3) -> TrainingSet:
+    """Makes images cut into folds."""
+    images = make_images(count)
+    cut = stratified_folds(images.labels, folds, seed=0)
+    mean, std = (float(f"{value:.6g}") for value in (images.pixels.mean(), images.pixels.std()))
+    return TrainingSet(images, cut, mean, std)  # digits that a file keeps
+
+
+def small(params: Params, **train: object) -> Train:
+    """Returns a recipe that learns the bars in three epochs, with some choices replaced."""
+    usual = {"epochs": 3.0, "batch_size": 16, "folds": (0, 1, 2), "curve_images": 50}
+    return params.train.model_copy(update=usual | train)
+
+
+def write_study(folder: Path, params: Params, **train: object) -> Params:
+    """Writes what the scripts `train` and `evaluate` read: params.yaml and data/prepared."""
+    choices = params.model_copy(update={"train": small(params, **train)})
+    content = yaml.safe_dump(choices.model_dump(mode="json"), sort_keys=False)
+    (folder / PARAMS).write_text(content, encoding="utf-8")
+    save_prepared(folder / PREPARED, make_training_set(), make_images(200, seed=7))
+    return choices

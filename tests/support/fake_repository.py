@@ -1,0 +1,66 @@
+"""A repository with a whole study in it, made up in seconds: every output is there, and all is up to date."""
+
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+import compare
+import timing
+from mnist_cnn.core.mnist import DATASETS, md5
+from mnist_cnn.core.params import load_params
+from mnist_cnn.core.paths import PARAMS, raw_directory
+from tests.support.fake_study import changed, fake_study
+from tests.support.scratch import TOP, commit, copy_sources, run
+
+
+def make_repository(folder: Path) -> Path:
+    """Makes it, with a branch `main` of one commit.
+
+    The data are those of `fake_study`, metrics and tables what `compare` and `timing` make of them. Something
+    small stands for the files of MNIST, and `download` there takes it for them; so it does for each output
+    that is left.
+    """
+    copy_sources(folder)
+    params = load_params(TOP / PARAMS)
+    models = {name: params.models[name] for name in list(params.models)[:2]}
+    fake_study(folder, changed(params, models=models, kernels={"small": 3, "large": 7}, folds=(0, 1, 2)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        compare.main()
+        timing.main()
+    place_raw(folder, params.data.dataset)
+    run(folder, "git init --quiet --initial-branch main")
+    for out in Repo(folder).index.outs:
+        path = Path(out.fs_path)
+        if not path.exists():
+            file = path if path.suffix else path / "file"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"stands for {path.relative_to(folder)}", encoding="utf-8")
+    run(folder, "dvc commit --force --quiet")
+    commit(folder, "all")
+    return folder
+
+
+def place_raw(folder: Path, dataset: str) -> None:
+    """Places small files where the data set belongs, and tells the code there their checksums."""
+    source = folder / "src/mnist_cnn/mnist.py"
+    code, raw = source.read_text(encoding="utf-8"), folder / raw_directory(dataset)
+    raw.mkdir(parents=True)
+    for name, digest in DATASETS[dataset].files.items():
+        content = f"stands for {name}".encode()
+        (raw / name).write_bytes(content)
+        code = code.replace(digest, md5(content))
+    source.write_text(code, encoding="utf-8")
+
+
+def save_experiment(folder: Path) -> None:
+    """Tries a wider margin, compares anew, and keeps it as an experiment, which is in the workspace too."""
+    path = folder / PARAMS
+    margin = f"margin: {load_params(path).compare.margin}"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(margin, "margin: 0.003"), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        compare.main()
+    run(folder, "dvc exp save --name wider-margin")
