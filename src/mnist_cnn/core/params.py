@@ -14,15 +14,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.mnist import IMAGE_SIZE, TRAIN_IMAGES
-from mnist_cnn.core.params_file import ParamsError, read_params, shown
+from mnist_cnn.core.params_file import ParamsError, describe_mistake, quoted, read_params
 from mnist_cnn.core.paths import PARAMS
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")  # DVC's matrix loses other names without a word
-RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows has no files of such names
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")  # DVC's matrix silently drops stages of other names
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # not allowed as file names on Windows
 
 MAX_MISTAKES = 20  # that are listed one by one
 MAX_CONV_LAYERS = IMAGE_SIZE.bit_length() - 1  # each halves the image
@@ -57,7 +57,7 @@ class _Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lists_to_tuples(cls, value: Any) -> Any:
-        """Lets YAML's lists fill tuples, which strict mode would refuse."""
+        """Turns YAML's lists into tuples, which strict mode requires."""
         if isinstance(value, dict):
             return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         return value
@@ -98,7 +98,7 @@ class Train(Recipe):
 
 @dataclass(frozen=True)
 class Criteria:
-    """What the comparison is held against, on the data set that it is about."""
+    """The section `compare` for the chosen data set."""
 
     target_accuracy: float
     margin: float
@@ -114,7 +114,7 @@ class Targets(_Section):
 
 
 class Compare(_Section):
-    """What the comparison is held against."""
+    """Target and margin of accuracies, fractions, and the confidence level of all intervals together."""
 
     target_accuracy: Targets
     margin: Share
@@ -132,28 +132,30 @@ class Params(_Section):
 
     @field_validator("kernels", "models", mode="before")
     @classmethod
-    def _plain_names(cls, value: Any) -> Any:
+    def _check_names(cls, value: Any) -> Any:
         for name in value if isinstance(value, dict) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 message = "the name {name} must be a letter followed by at most 39 letters, digits or _"
-                raise PydanticCustomError("name", message, {"name": shown(name)})
+                raise PydanticCustomError("name", message, {"name": quoted(name)})
             if RESERVED.fullmatch(name):
-                raise PydanticCustomError("name", "the name {name} is Windows' own", {"name": shown(name)})
+                raise PydanticCustomError(
+                    "name", "the name {name} is reserved by Windows", {"name": quoted(name)}
+                )
         return value
 
     @field_validator("kernels", "models")
     @classmethod
-    def _all_different(cls, value: dict[str, Any]) -> dict[str, Any]:
-        seen: dict[Any, str] = {}
-        for name, choice in value.items():
-            for one in (choice, name.lower()):  # a and A are one folder to some systems
-                twin = seen.setdefault(one, name)
-                if twin != name:
-                    raise PydanticCustomError("twin", "{a} and {b} are the same", {"a": twin, "b": name})
+    def _check_unique(cls, value: dict[str, Any]) -> dict[str, Any]:
+        first: dict[Any, str] = {}
+        for name, entry in value.items():
+            for key in (entry, name.lower()):  # some systems do not distinguish a file a from a file A
+                other = first.setdefault(key, name)
+                if other != name:
+                    raise PydanticCustomError("name", "{a} and {b} are the same", {"a": other, "b": name})
         return value
 
     @model_validator(mode="after")
-    def _train_fits_data(self) -> Self:
+    def _check_train(self) -> Self:
         train, fold_images = self.train, TRAIN_IMAGES // self.data.folds
         steps = training_steps(train, TRAIN_IMAGES - fold_images)
         checks = [
@@ -166,7 +168,7 @@ class Params(_Section):
         for key, value, fits, allowed in checks:
             if not fits:
                 message = f"train.{key} is {value!r}: must be {allowed}"
-                raise PydanticCustomError("fit", "{message}", {"message": message})
+                raise PydanticCustomError("value", "{message}", {"message": message})
         return self
 
     @property
@@ -209,25 +211,6 @@ def load_params(path: Path = PARAMS) -> Params:
     except ValidationError as error:
         # an invalid entry makes its list too short as well, which would be a second line for one mistake
         mistakes = [one for one in error.errors() if not (one["type"] == "too_short" and one["input"])]
-        lines = [_line(one, path) for one in mistakes[:MAX_MISTAKES]]
+        lines = [describe_mistake(one, path) for one in mistakes[:MAX_MISTAKES]]
         more = [f"{path}: {len(mistakes)} mistakes in all"] * (len(mistakes) > len(lines))
         raise ParamsError("\n".join(lines + more)) from None
-
-
-def _line(error: ErrorDetails, path: Path) -> str:
-    """Describes a mistake in one line: the key, its value, and what is allowed."""
-    key = ".".join(shown(part).strip("'") for part in error["loc"] if part != "[key]")
-    value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
-    allowed = error["msg"].removeprefix("Input should be ")
-    match error["type"]:
-        case "missing":
-            return f"{path}: {key} is missing"
-        case "extra_forbidden" | "invalid_key":
-            return f"{path}: {key} is unknown"
-        case "fit":
-            return f"{path}: {allowed}"
-        case "name" | "twin":
-            return f"{path}: {key}: {allowed}"
-    allowed = re.sub(r".* should (have at \w+ \d+ items?).*", r"must \1", allowed)
-    must = "" if allowed.startswith("must") else "must be "
-    return f"{path}: {key or 'the whole'} is {shown(value)}: {must}{allowed}"

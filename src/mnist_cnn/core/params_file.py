@@ -1,4 +1,4 @@
-"""How params.yaml is read: plain YAML, as DVC reads it, and nothing that takes more than a moment."""
+"""Reads params.yaml: plain YAML values, interpreted as DVC does, with limits of size and depth."""
 
 import re
 from collections import Counter
@@ -7,13 +7,14 @@ from textwrap import shorten
 from typing import Any
 
 import yaml
+from pydantic_core import ErrorDetails
 
 from mnist_cnn.core.command import UserError
 
-MAX_BYTES = 30_000  # the largest grid takes 25,000; PyYAML reads some 100,000 a second
+MAX_BYTES = 30_000  # the largest grid has 25,000; PyYAML reads about 100,000 per second
 MAX_SHOWN = 80  # characters of a key or a value in a message
 MAX_NESTING = 10  # of brackets; PyYAML is slow where there are many
-PLAIN = {  # values that are no text, by YAML 1.2, as DVC reads them; PyYAML's 1.1 has dates, 1:30, 010 and no
+PLAIN = {  # scalars of YAML 1.2 that are not text; PyYAML reads YAML 1.1, with dates, 1:30, 010 and no
     "null": r"(~|null|Null|NULL)?",
     "bool": r"true|True|TRUE|false|False|FALSE",
     "int": r"[-+]?(0|[1-9][0-9]{0,99})",
@@ -22,7 +23,7 @@ PLAIN = {  # values that are no text, by YAML 1.2, as DVC reads them; PyYAML's 1
 
 
 class ParamsError(UserError):
-    """A choice in params.yaml that is not allowed."""
+    """A mistake in params.yaml."""
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -47,7 +48,7 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         for name, times in Counter(str(key.value) for key, _ in node.value).items():
             if times > 1:
-                raise yaml.YAMLError(f"{shown(name)} is given twice")
+                raise yaml.YAMLError(f"{quoted(name)} is given twice")
         return super().construct_mapping(node, deep)
 
 
@@ -73,7 +74,7 @@ def read_params(path: Path) -> Any:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():  # a pipe or a device would be read for ever
+    if not path.is_file():  # reading a pipe or a device may never end
         raise ParamsError(f"{path} is not here: run from the top of the repository")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -82,7 +83,26 @@ def _text(path: Path) -> str:
     return content.decode("utf-8")
 
 
-def shown(value: Any) -> str:
-    """Writes a value so that no line gets long or holds what is no character."""
+def quoted(value: Any) -> str:
+    """Returns the repr of a value, cut to a length that fits a message."""
     text = repr(value)
     return text[:MAX_SHOWN] + "…" * (len(text) > MAX_SHOWN)
+
+
+def describe_mistake(error: ErrorDetails, path: Path) -> str:
+    """Describes what a validator found in one line: the key, its value, and what is allowed."""
+    key = ".".join(quoted(part).strip("'") for part in error["loc"] if part != "[key]")
+    value = list(error["input"]) if isinstance(error["input"], tuple) else error["input"]
+    allowed = error["msg"].removeprefix("Input should be ")
+    match error["type"]:
+        case "missing":
+            return f"{path}: {key} is missing"
+        case "extra_forbidden" | "invalid_key":
+            return f"{path}: {key} is unknown"
+        case "value":
+            return f"{path}: {allowed}"
+        case "name":
+            return f"{path}: {key}: {allowed}"
+    allowed = re.sub(r".* should (have at \w+ \d+ items?).*", r"must \1", allowed)
+    must = "" if allowed.startswith("must") else "must be "
+    return f"{path}: {key or 'its content'} is {quoted(value)}: {must}{allowed}"
