@@ -3,7 +3,7 @@
 Without options the network and recipe of plots/choice.json; with --model and --kernel any other network of
 params.yaml, with its `train`. Reads data/prepared too.
 Writes into data/export, or another directory: model.safetensors; model.onnx, which takes raw pixels; and
-agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images these weights classify correctly.
+agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images are classified correctly.
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""What every stage needs: parameters, the grid, the data set as arrays, files, paths, and how a command ends."""
+"""What every stage needs: parameters, the grid, the data set as arrays, files, paths, errors."""

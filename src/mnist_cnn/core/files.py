@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, with the same bytes for the same content, and checked when read."""
+"""Files that are written atomically, with the same bytes for the same content, and validated when read."""
 
 import csv
 import io

@@ -53,7 +53,7 @@ class Network:
 
     @property
     def multiply_accumulates(self) -> int:
-        """Multiply–accumulates (MACs) of one image's forward pass; biases, ReLU and pooling are not counted."""
+        """Multiply–accumulates (MACs) of one image's forward pass, without biases, ReLU and pooling."""
         macs, side = 0, IMAGE_SIZE
         for inputs, outputs in pairwise((1, *self.conv_channels)):
             macs += inputs * outputs * self.kernel_size**2 * side**2
@@ -73,7 +73,7 @@ class Network:
 
     @property
     def linear_indices(self) -> range:
-        """Index in the `nn.Sequential` of each linear layer; a module that flattens precedes the first one."""
+        """Index in the `nn.Sequential` of each linear layer; a module before the first one flattens."""
         return range(4 * self.conv_layers + 1, 4 * self.conv_layers + 1 + 2 * self.linear_layers, 2)
 
     @property
