@@ -18,7 +18,7 @@ class Run(Document):
 
 
 class KernelEffect(Document):
-    """The largest kernel against the smallest one in one layout; fractions, intervals simultaneous over layouts."""
+    """The largest against the smallest kernel in one layout; fractions, intervals simultaneous over layouts."""
 
     model: str
     estimate: float
@@ -32,7 +32,7 @@ class Interaction(Document):
     """The F test of the interaction of layout and kernel.
 
     Attributes:
-        matters: Whether the test rejects, and two layouts are shown to lie on different sides of 0 or the margin.
+        matters: Whether the test rejects, and the effects of two layouts lie on different sides of 0 or the margin.
     """
 
     f: float

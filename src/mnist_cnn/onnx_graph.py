@@ -31,8 +31,8 @@ def build_graph(
         classes: Names of the ten classes.
 
     Returns:
-        A model from `pixels`, uint8 of shape (n, 28, 28), 0 for the background and 255 for ink, to `logits` and
-        `probabilities`, float32 of shape (n, 10).
+        A model from `pixels`, uint8 of shape (n, 28, 28), 0 for the background and 255 for ink, to `logits`
+        and `probabilities`, float32 of shape (n, 10).
     """
     nodes, arrays, before = [], [], "pixels"
     for operator, output, parameters, attributes in _steps(network, weights, normalisation):

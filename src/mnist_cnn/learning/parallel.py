@@ -101,7 +101,7 @@ def _progress_bar() -> Progress:
 def _run_here(
     work: Work[Data, Item, Result], module: str, data: Data, items: Sequence[Item]
 ) -> Progressed[Result]:
-    """Does the runs on this machine, in processes that share one import of PyTorch where the system can fork."""
+    """Does the runs on this machine; where the system can fork, they share one import of PyTorch."""
     os.environ.update(ENVIRONMENT)
     if "forkserver" in multiprocessing.get_all_start_methods():
         context: Any = multiprocessing.get_context("forkserver")

@@ -1,4 +1,4 @@
-"""What a training run returns; without PyTorch, which the process that collects the results does not import."""
+"""What a training run returns, without PyTorch: the process that collects the results does not need it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
