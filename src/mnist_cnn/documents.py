@@ -18,7 +18,7 @@ class Run(Document):
 
 
 class KernelEffect(Document):
-    """The largest against the smallest kernel in one layout; fractions, intervals simultaneous over layouts."""
+    """The largest against the smallest kernel in one layout; fractions, simultaneous intervals."""
 
     model: str
     estimate: float
@@ -32,7 +32,7 @@ class Interaction(Document):
     """The F test of the interaction of layout and kernel.
 
     Attributes:
-        matters: Whether the test rejects, and the effects of two layouts lie on different sides of 0 or the margin.
+        matters: Whether the test rejects, and two effects lie on different sides of 0 or of the margin.
     """
 
     f: float

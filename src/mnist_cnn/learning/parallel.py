@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from mnist_cnn.core.command import UserError
 from mnist_cnn.learning.cluster import run_on_cluster
@@ -45,6 +46,7 @@ def run_all(
     data: Data,
     items: Sequence[Item],
     describe: Callable[[Result], str],
+    workload: float = 1.0,
 ) -> list[Result]:
     """Does a run for each item, as many at a time as there are cores; with RAY_ADDRESS set, on that cluster.
 
@@ -57,6 +59,7 @@ def run_all(
         data: What every run reads; each process gets it once.
         items: What distinguishes the runs.
         describe: Returns the line of a finished run.
+        workload: The work of this call and of those that follow it, relative to this call's.
 
     Returns:
         The results in the order of `items`.
@@ -67,7 +70,7 @@ def run_all(
     results: dict[int, Result] = {}
     address = os.environ.get("RAY_ADDRESS")
     with _progress_bar() as progress:
-        bar = progress.add_task(f"{title}, {len(items)} runs", total=len(items))
+        bar = progress.add_task(f"{title}: {len(items)} runs", total=len(items), workload=workload)
         if address:
             runs = run_on_cluster(address, work, data, items, REFRESH_SECONDS)
         else:
@@ -81,21 +84,29 @@ def run_all(
     return [results[index] for index in range(len(items))]
 
 
+class _TimeLeftColumn(ProgressColumn):
+    """Estimates the time until this call, and those that follow it, have finished."""
+
+    def render(self, task: Task) -> Text:
+        """Returns nothing until the progress of the task allows an estimate."""
+        left, elapsed = task.time_remaining, task.elapsed
+        if left is None or elapsed is None:
+            return Text()
+        workload = task.fields["workload"]
+        everything = left + (workload - 1) * (elapsed + left)
+        following = f", {_duration(everything)} for all networks" if workload > 1 else ""
+        return Text(f"about {_duration(left)} left{following}")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def _progress_bar() -> Progress:
     """Returns a bar with the fraction that is done and the time left; hidden where there is no terminal."""
     console = Console()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _TimeLeftColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _run_here(
