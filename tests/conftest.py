@@ -1,16 +1,19 @@
-"""What several tests share: the parameters of params.yaml, and a browser."""
+"""What several tests share: the parameters of params.yaml, a browser, and isolation from the user's settings."""
 
-from pathlib import Path
+import os
 
 import pytest
 
 from mnist_cnn.core.params import Params, load_params
 from tests.support.browser import browser  # noqa: F401  # a fixture
+from tests.support.repositories import ISOLATION, TOP
+
+os.environ.update(ISOLATION)
 
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    return load_params(Path(__file__).parent.parent / "params.yaml")
+    return load_params(TOP / "params.yaml")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,9 +23,9 @@ from mnist_cnn.learning.network import build_network, to_inputs
 from mnist_cnn.core.params import Architecture, Params
 from mnist_cnn.learning.training import predict
 from tests.support.browser import Browser, in_chromium
-from tests.support.fake_study import changed, write_params
+from tests.support.params import changed, write_params
 from tests.support.samples import PARAMS
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 MEAN, STD, TESTS = 33.0, 78.0, 1000
 LABELS = (np.arange(TESTS) % 10).astype(np.uint8)

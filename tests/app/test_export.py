@@ -30,8 +30,8 @@ from mnist_cnn.core.paths import EXPORT, PLOTS, PREPARED
 from mnist_cnn.learning.training import Weights, predict
 from tests.support.digits import make_images, write_study
 from tests.support.samples import CASES, sample
-from tests.support.scratch import ENVIRONMENT, TOP
-from tests.test_report import CODES, NAME, sentences
+from tests.support.repositories import ENVIRONMENT, TOP
+from tests.support.sentences import CODES, NAME, sentences
 
 MEAN, STD = 33.3, 78.6
 GRID = load_params(TOP / "params.yaml").networks()

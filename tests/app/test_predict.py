@@ -26,7 +26,7 @@ from mnist_cnn.core.paths import EXPORT
 from mnist_cnn.app.picture import PictureError, open_picture, to_digit
 from mnist_cnn.learning.training import train_all
 from tests.support.drawn import KINDS
-from tests.support.scratch import TOP, mnist
+from tests.support.repositories import TOP, mnist
 
 pytestmark = pytest.mark.slow
 PLAIN = ("larger", "inverted", "coloured", "soft")  # drawn larger, inverted, coloured, with soft edges

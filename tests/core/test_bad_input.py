@@ -58,8 +58,9 @@ from mnist_cnn.core.paths import (
 )
 from mnist_cnn.core.tables import read_table, write_table
 from tests.support.digits import make_images, write_study
-from tests.support.fake_study import changed, fake_study
-from tests.support.scratch import TOP, tree
+from tests.support.fake_study import fake_study
+from tests.support.params import changed
+from tests.support.repositories import TOP, tree
 
 TEXT = (TOP / PARAMS).read_text(encoding="utf-8")
 FEW, WHOLE = "few", "whole"  # repositories

@@ -23,7 +23,7 @@ from mnist_cnn.core.mnist import DATASETS, SPLITS, Dataset, idx_bytes, md5
 from mnist_cnn.core.paths import PARAMS, PLOTS, PREPARED, raw_directory
 from mnist_cnn.core.tables import read_table
 from tests.support.digits import make_images
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import read_array, read_json, read_tensors
 from mnist_cnn.core.params import ParamsError, load_params
 from tests.support.samples import sample
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 HACKED = Path("hacked")
 SOURCES = sorted((TOP / "src").rglob("*.py"))

@@ -9,7 +9,7 @@ import yaml
 
 from mnist_cnn.core.params import Params, ParamsError, load_params, training_steps
 from mnist_cnn.core.params_file import MOST_BYTES
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 CONV = "models/conv1_linear1/conv_channels"
 HIDDEN = "models/conv1_linear1/hidden_units"

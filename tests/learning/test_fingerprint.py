@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mnist_cnn.fingerprint import EXPECTED, fingerprint
-from tests.support.scratch import ENVIRONMENT, TOP
+from tests.support.repositories import ENVIRONMENT, TOP
 
 PROCESSORS = ("Haswell", "Skylake-Client", "EPYC-Rome")  # two of Intel, one of AMD
 CASES = [*((one, "portable") for one in PROCESSORS), ("Haswell", "native"), ("EPYC-Rome", "native")]

@@ -7,7 +7,7 @@ from torch import nn
 from mnist_cnn.core.grid import Network
 from mnist_cnn.learning.network import FlattenChannelsLast, MaxPool, build_network, to_inputs
 from mnist_cnn.core.params import load_params
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
 

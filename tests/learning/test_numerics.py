@@ -20,7 +20,7 @@ from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import TIMING, WEIGHTS
 from mnist_cnn.learning.training import FinishedRun, Learner, Weights, random_stream, train_run
 from tests.support.digits import make_images, make_training_set, small, write_study
-from tests.support.scratch import ENVIRONMENT, TOP
+from tests.support.repositories import ENVIRONMENT, TOP
 
 PARAMS = load_params(TOP / "params.yaml")
 NETWORK = PARAMS.network("conv2_linear2", "small")

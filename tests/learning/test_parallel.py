@@ -19,7 +19,8 @@ from mnist_cnn.core.command import UserError
 from mnist_cnn.learning.parallel import Report, run_all
 from mnist_cnn.core.params import Params
 from tests.support.digits import write_study
-from tests.support.scratch import ENVIRONMENT, TOP, tree
+from tests.support.processes import end_soon, heed_interrupts
+from tests.support.repositories import ENVIRONMENT, TOP, tree
 
 TRAIN = [sys.executable, TOP / "src/train.py", "--model", "conv2_linear1", "--kernel", "small"]
 
@@ -56,11 +57,6 @@ def test_failure_comes_through_and_ends_the_others(monkeypatch: pytest.MonkeyPat
 # The script `train` in the middle of long runs
 
 
-def heed_interrupts() -> None:
-    """A shell lets what it starts in the background ignore Ctrl-C, and tests may be among that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def training(tmp_path: Path, params: Params) -> Iterator[subprocess.Popen[str]]:
     """The script, as a terminal would start it, with its workers at work."""
@@ -75,22 +71,6 @@ def training(tmp_path: Path, params: Params) -> Iterator[subprocess.Popen[str]]:
                 break
             time.sleep(0.1)
         yield process
-
-
-def end_soon(workers: list[psutil.Process]) -> bool:
-    """Returns whether all end within two seconds; a zombie has, though nobody waited for it."""
-    for _ in range(40):
-        if not any(map(alive, workers)):
-            break
-        time.sleep(0.05)
-    return bool(workers) and not any(map(alive, workers))
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_interruption_ends_everything(training: subprocess.Popen[str]) -> None:

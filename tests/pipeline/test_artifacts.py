@@ -14,7 +14,7 @@ from mnist_cnn.core.paths import EXPORT, PLOTS
 from mnist_cnn.core.tables import write_table
 from tests.support.digits import write_study
 from tests.support.samples import sample
-from tests.support.scratch import TOP, commit, copy_sources, run, tree
+from tests.support.repositories import TOP, commit, copy_sources, run, tree
 
 PAGE = TOP / "docs/model.md"
 FILES = {"README.md", "agreement.json", "model.onnx", "model.safetensors"}

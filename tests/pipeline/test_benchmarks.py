@@ -18,7 +18,7 @@ from mnist_cnn.core.files import read_json, write_json
 from mnist_cnn.core.grid import Network
 from mnist_cnn.learning.network import build_network
 from mnist_cnn.core.params import load_params
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.fake_repository import make_repository, save_experiment
-from tests.support.scratch import ENVIRONMENT, TOP
+from tests.support.repositories import ENVIRONMENT, TOP
 
 pytestmark = pytest.mark.slow
 

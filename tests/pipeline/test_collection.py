@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.scratch import ENVIRONMENT, TOP
+from tests.support.repositories import ENVIRONMENT, TOP
 
 
 def collected(hash_seed: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mnist_cnn.core.params import load_params
-from tests.support.scratch import TOP, commit, run
+from tests.support.repositories import TOP, commit, run
 
 GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.*)$", GUIDE, re.MULTILINE)]

@@ -16,7 +16,7 @@ from mnist_cnn.core.mnist import DATASETS, SPLITS, TEST_IMAGES, TRAIN_IMAGES, id
 from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.core.tables import read_table
 from tests.support.digits import make_images
-from tests.support.scratch import commit, copy_sources, mnist, run, stages_run
+from tests.support.repositories import commit, copy_sources, mnist, run, stages_run
 from tests.test_pipeline import OTHER_DATA
 
 pytestmark = pytest.mark.slow

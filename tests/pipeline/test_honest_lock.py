@@ -11,8 +11,8 @@ import psutil
 import pytest
 import yaml
 
-from tests.support.scratch import ENVIRONMENT, TOP, run
-from tests.test_parallel import end_soon
+from tests.support.repositories import ENVIRONMENT, TOP, run
+from tests.support.processes import end_soon
 
 STAGE = """
 import time

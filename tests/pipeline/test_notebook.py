@@ -12,7 +12,7 @@ import mnist_cnn
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.params import load_params
 from tests.support.fake_repository import make_repository, save_experiment
-from tests.support.scratch import TOP
+from tests.support.repositories import TOP
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,12 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.core.tables import read_table
-from tests.support.scratch import TOP, commit, copy_sources, mnist, run, stages_run
+from tests.support.params import SMALL_MODELS as MODELS
+from tests.support.params import shrink
+from tests.support.repositories import TOP, commit, copy_sources, mnist, recorded_hashes, run, stages_run
 
 pytestmark = pytest.mark.slow
 
-MODELS = ("conv1_linear1", "conv2_linear2")
 WRITTEN = {"compare", "timing", "report", "page", "card"}
 
 
@@ -45,15 +46,6 @@ TASTE = "dvc exp run -S 'train.seeds=[0]' -S 'train.folds=[0,1]'"  # what the st
 def readme_commands() -> list[str]:
     """Lists the README's commands that begin with `dvc`."""
     return re.findall(r"^\$ (dvc .*)$", (TOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def shrink(params: Path) -> None:
-    """Leaves four networks, two folds and a fraction of an epoch."""
-    content = yaml.safe_load(params.read_text(encoding="utf-8"))
-    content["kernels"] = {"small": 3, "large": 7}
-    content["models"] = {model: content["models"][model] for model in MODELS}
-    content["train"] |= {"seeds": [0], "folds": [0, 1], "epochs": 0.1, "curve_images": 200}
-    params.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -143,16 +135,6 @@ def test_queued_experiment_runs_its_own_code(clone: Path) -> None:
     assert float(queued["best_accuracy"]) > 0.5
 
 
-def hashes(lock: str) -> dict[tuple[str, str], str]:
-    """Returns the hashes in the text of a dvc.lock, by stage and path."""
-    entries: dict[str, Any] = yaml.safe_load(lock)["stages"]
-    return {
-        (stage, one["path"]): one["md5"]
-        for stage, entry in entries.items()
-        for one in (*entry.get("deps", ()), *entry["outs"])
-    }
-
-
 def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Path) -> None:
     """Another path, cache, clock, locale, time zone, hash seed, number of cores; NumPy's plainest loops."""
     again = tmp_path / "another place"
@@ -171,7 +153,7 @@ def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Pa
     changed = {line[3:] for line in run(again, "git status --porcelain").splitlines()}
     assert "dvc.lock" in changed
     assert {name for name in changed if not Path(name).name.startswith("timing")} == {"dvc.lock"}
-    before, after = (hashes((one / "dvc.lock").read_text(encoding="utf-8")) for one in (clone, again))
+    before, after = (recorded_hashes((one / "dvc.lock").read_text(encoding="utf-8")) for one in (clone, again))
     assert before.keys() == after.keys()
     unlike = {path for (stage, path), md5 in before.items() if after[stage, path] != md5}
     assert {path for path in unlike if "timing" not in path} <= {"report/index.html"}
@@ -181,7 +163,7 @@ def test_repeat_elsewhere_changes_measured_times_alone(clone: Path, tmp_path: Pa
 def test_verify_proves_what_is_committed_or_not(clone: Path) -> None:
     lock, table = clone / "dvc.lock", clone / "plots/runs.csv"
     text = lock.read_text(encoding="utf-8")
-    recorded = hashes(text)
+    recorded = recorded_hashes(text)
     for model, kernel in (
         ("conv1_linear1", "large"),
         ("conv2_linear2", "small"),

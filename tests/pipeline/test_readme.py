@@ -12,7 +12,7 @@ import yaml
 from mnist_cnn.core.params import load_params
 from mnist_cnn.reporting.text import MARKERS, SUFFIXES
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 READMES = {suffix: TOP / f"README{suffix}" for suffix in SUFFIXES.values()}
 MOST_LINES = 120
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mnist_cnn.core.params import ParamsError, load_params
-from tests.support.scratch import TOP, commit, copy_sources, run, tree
+from tests.support.repositories import TOP, commit, copy_sources, run, tree
 
 TEXT = (TOP / "params.yaml").read_text(encoding="utf-8")
 LEVELS = 10_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scratch import TOP, commit, run
+from tests.support.repositories import TOP, commit, run
 
 MEND = f"python {TOP}/src/mend.py"
 PIPELINE = "stages: {a: {cmd: 'echo a | tee -a runs > a', deps: [b], outs: [a]}}\n"

@@ -9,7 +9,7 @@ from dvc.repo import Repo
 
 from mnist_cnn.core.params import load_params
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 SOURCE = TOP / "src"
 STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 FOLDERS = {SOURCE / "mnist_cnn" / name for name in ("statistics", "figures", "templates")}

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.support.fake_repository import make_repository
-from tests.support.scratch import TOP, run, stages_run, tree
+from tests.support.repositories import TOP, run, stages_run, tree
 
 DOC = (TOP / "docs/team.md").read_text(encoding="utf-8")
 BUCKET, FOLDER, GIVE, TAKE, TRY, SEE, TIDY, SIZES = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)

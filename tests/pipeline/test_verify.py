@@ -10,7 +10,7 @@ import verify as script
 from mnist_cnn import fingerprint
 from mnist_cnn.core.command import UserError
 from mnist_cnn.verify import FOLDERS, first_difference, folders, hashes, same_bits
-from tests.support.scratch import TOP, commit, run
+from tests.support.repositories import TOP, commit, run
 
 PLACE = "conv1_linear1/small"
 NETWORK = "conv1_linear1-small"

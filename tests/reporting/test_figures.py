@@ -32,7 +32,7 @@ from mnist_cnn.reporting.figures.style import TIERS
 from mnist_cnn.core.grid import Network
 from tests.support.samples import about
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 Drawn = dict[str, dict[str, Figure]]  # of each grid, of each figure
 
 FACTS = {"margin": 0.002, "target": 0.98}

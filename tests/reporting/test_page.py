@@ -15,7 +15,8 @@ from mnist_cnn.core.paths import FIGURES, REPORT
 from mnist_cnn.reporting.html import render_page, to_html
 from mnist_cnn.reporting.text import MARKERS, SUFFIXES
 from tests.support.browser import Browser, in_chromium
-from tests.support.fake_study import changed, fake_study
+from tests.support.fake_study import fake_study
+from tests.support.params import changed
 from tests.support.samples import PARAMS
 
 WIDTHS = (360, 1400)
@@ -63,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("plots").mkdir()
-        shutil.copy(Path(__file__).parent.parent / "plots/samples.png", "plots")
+        shutil.copy(Path(__file__).parents[2] / "plots/samples.png", "plots")
         for suffix in SUFFIXES.values():
             Path(f"README{suffix}").write_text("before\n{}\n{}\nafter\n".format(*MARKERS), encoding="utf-8")
         for stage in (compare, timing, report, page):

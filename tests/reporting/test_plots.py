@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import vl_convert
 import yaml
-from tests.support.fake_study import changed, fake_study
+from tests.support.fake_study import fake_study
+from tests.support.params import changed
 
 import compare
 import timing
@@ -21,7 +22,7 @@ from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import load_params
 from tests.support.browser import Browser, in_chromium
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 PIPELINE = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
 TEMPLATES = {path.stem: path for path in (TOP / ".dvc/plots").glob("*.json")}
 

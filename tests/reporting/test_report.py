@@ -21,10 +21,9 @@ from mnist_cnn.reporting.text import (
     told,
 )
 from tests.support.samples import CASES, Sample, sample
+from tests.support.sentences import CODES, NAME, sentences
 
 FIGURES = {"accuracy_cost", "effects", "interaction", "learning_curves", "mistakes", "ranking"}
-NAME = r"[A-Za-z]\w*-[A-Za-z]\w*"
-CODES = re.compile(r"at_most|more_|\bTrue\b|\bFalse\b|\bNone\b(?! is shown)|nan|none_|\{|\}|[a-z]+ \d-\d")
 VERDICTS = {  # verdict and direction: what it is called
     ("more", 1): ("**better** by more than 0.2 points", "**лучше** более чем на 0,2 пункта"),
     ("more", -1): ("**worse** by more than 0.2 points", "**хуже** более чем на 0,2 пункта"),
@@ -78,12 +77,6 @@ def numbers(text: str, language: str) -> list[str]:
     thousands = "\u00a0" if language == "ru" else ","
     plain = re.sub(rf"(?<=\d){thousands}(?=\d{{3}}\b)", "", re.sub(NAME, "", text))
     return sorted(number.replace(",", ".") for number in re.findall(r"[+−]?\d+(?:[.,]\d+)?", plain))
-
-
-def sentences(text: str) -> list[str]:
-    """Cuts a text into sentences, and a table into cells."""
-    plain = re.sub(r"\]\([^)]*\)", "]", text)
-    return re.split(r"[.!?]\s|[|\n]|\.$", re.sub(r"[*_]", " ", re.sub(NAME, "", plain)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

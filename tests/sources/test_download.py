@@ -10,7 +10,7 @@ from mnist_cnn.sources import fetch as sources
 from mnist_cnn.core.command import run
 from mnist_cnn.core.mnist import DATASETS, Dataset, md5
 from mnist_cnn.core.paths import PARAMS, raw_directory
-from tests.support.scratch import TOP, tree
+from tests.support.repositories import TOP, tree
 
 CONTENTS = {"images": b"some images", "labels": b"some labels"}
 EXPECTED = {name: md5(content) for name, content in CONTENTS.items()}

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fake_study import changed, fake_study, seconds
+from tests.support.fake_study import fake_study, seconds
+from tests.support.params import changed
 
 import compare
 import timing
@@ -21,7 +22,7 @@ from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, REFERENCE
 from mnist_cnn.statistics.runs import load_runs
 from mnist_cnn.core.tables import read_table, write_table
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 WRITTEN = {
     *("metrics/networks.json", "metrics/summary.json", "plots/choice.json", "plots/confusion.csv"),
     *("plots/effects.csv", "plots/learning_curves.csv", "plots/networks.csv", "plots/runs.csv"),

@@ -12,7 +12,7 @@ from benchmarks import replication
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.tables import write_table
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(

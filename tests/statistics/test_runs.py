@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fake_study import MACHINE, changed, fake_study, seconds
+from tests.support.fake_study import MACHINE, fake_study, seconds
+from tests.support.params import changed
 
 from mnist_cnn.statistics import runs
 from mnist_cnn.core.command import UserError
@@ -18,7 +19,7 @@ from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EVALUATION, PREPARED, REFERENCE, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 FIRST = "conv1_linear1/small"
 
 

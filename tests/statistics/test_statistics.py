@@ -34,7 +34,7 @@ MODELS = {
 }
 KERNELS = {"small": 3, "medium": 5, "large": 7}
 CHOICES = Criteria(target_accuracy=0.98, margin=0.002, confidence=0.95)
-ROOM = Path(__file__).parent.parent / "src" / "mnist_cnn" / "statistics"
+ROOM = Path(__file__).parents[2] / "src" / "mnist_cnn" / "statistics"
 
 
 def grid(models=MODELS, kernels=KERNELS):

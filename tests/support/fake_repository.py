@@ -10,8 +10,9 @@ import timing
 from mnist_cnn.core.mnist import DATASETS, md5
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import PARAMS, raw_directory
-from tests.support.fake_study import changed, fake_study
-from tests.support.scratch import TOP, commit, copy_sources, run
+from tests.support.fake_study import fake_study
+from tests.support.params import changed
+from tests.support.repositories import TOP, commit, copy_sources, run
 
 
 def make_repository(folder: Path) -> Path:

@@ -1,21 +1,20 @@
 """What `prepare`, `train` and `evaluate` leave, made up in seconds: known effects, noise, and a clock."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from mnist_cnn.core.images import Images, TrainingSet, save_prepared, stratified_folds
-from mnist_cnn.core.files import write_json, write_text
+from mnist_cnn.core.files import write_json
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.mnist import TEST_IMAGES, TRAIN_IMAGES
-from mnist_cnn.core.params import Params, Train
-from mnist_cnn.core.paths import EVALUATION, PARAMS, PREPARED, TIMING, TRAINING
+from mnist_cnn.core.params import Params
+from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
 from mnist_cnn.core.tables import write_table
+from tests.support.params import write_params
 
 MACHINE = {
     **{"processor": "Test processor", "cores": "2", "system": "Linux x86_64", "python": "3.11"},
@@ -34,17 +33,6 @@ def accuracy(network: Network) -> float:
 def seconds(network: Network) -> float:
     """Returns the true CPU seconds of a run."""
     return 6 + network.multiply_accumulates / 3e5
-
-
-def changed(params: Params, **sections: Any) -> Params:
-    """Returns parameters with some sections, or some choices of `train`, replaced."""
-    train = {key: sections.pop(key) for key in list(sections) if key in Train.model_fields}
-    return params.model_copy(update={"train": params.train.model_copy(update=train), **sections})
-
-
-def write_params(folder: Path, params: Params) -> None:
-    """Writes params.yaml."""
-    write_text(folder / PARAMS, yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
 
 
 def fake_data(params: Params) -> tuple[TrainingSet, Images]:

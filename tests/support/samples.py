@@ -12,7 +12,8 @@ from mnist_cnn.core.mnist import DATASETS
 from mnist_cnn.core.params import Params, Targets, load_params
 from mnist_cnn.statistics.runs import describe
 from mnist_cnn.statistics.study import analyse
-from tests.support.fake_study import accuracy, changed
+from tests.support.fake_study import accuracy
+from tests.support.params import changed
 
 PARAMS = load_params()
 LONGER = {"epochs": 5.0, "runs": 180, "only_here": ["conv 3-2"], "contradicted": [], "chosen": "a-b"}

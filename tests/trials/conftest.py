@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from tests.support.scratch import commit, copy_sources, run
-from tests.test_pipeline import shrink
+from tests.support.repositories import commit, copy_sources, run
+from tests.support.params import shrink
 from tests.trials.small_study import Outcome, Record, Study, clone, reproduce
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()
@@ -46,10 +45,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository of a study of two networks on two folds, in which nothing ran."""
     folder = tmp_path_factory.mktemp("sources")
     copy_sources(folder)
-    shrink(folder / "params.yaml")
-    content = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    del content["kernels"]["large"]
-    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    shrink(folder / "params.yaml", kernels=("small",))
     run(folder, "git init --quiet")
     commit(folder, "sources")
     return folder

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mnist_cnn.sources.fetch import MIRROR
-from tests.support.scratch import ENVIRONMENT, mnist, run
-from tests.test_pipeline import hashes
+from tests.support.processes import STAGE
+from tests.support.repositories import ENVIRONMENT, mnist, recorded_hashes, run
 
-STAGE = re.compile(r"Running stage '([^']+)'", re.MULTILINE)
 MEASURED = re.compile(r"(^|[/ ])timing[^/]*$|data/timing/|^dvc\.lock$|report/index\.html$")
 
 
@@ -67,7 +66,7 @@ def files(folder: Path) -> dict[str, str]:
 
 def bits(folder: Path) -> dict[str, str]:
     """Returns a hash of every file and of all that dvc.lock records, but for measured times."""
-    recorded = hashes((folder / "dvc.lock").read_text(encoding="utf-8"))
+    recorded = recorded_hashes((folder / "dvc.lock").read_text(encoding="utf-8"))
     return files(folder) | {
         f"{stage}: {path}": value for (stage, path), value in recorded.items() if not MEASURED.search(path)
     }

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mnist_cnn.sources.fetch import MIRROR
-from tests.support.scratch import ENVIRONMENT, mnist, run
+from tests.support.repositories import ENVIRONMENT, mnist, run
 from tests.trials.small_study import Study, bits, clone
-from tests.trials.test_kills import Life
+from tests.support.processes import Reproduction
 
 pytestmark = pytest.mark.trial
 
@@ -35,14 +35,14 @@ def here(sources: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("moment", ["download", "train@conv1_linear1-small", "compare"])
 @pytest.mark.parametrize("other", OTHERS)
 def test_two_at_a_time(other: str, moment: str, here: Path, study: Study, tmp_path: Path) -> None:
-    first = Life(tmp_path)
-    assert first.reaches(lambda life: moment in life.stages())
+    first = Reproduction(tmp_path)
+    assert first.reaches(lambda one: moment in one.stages())
     surroundings = ENVIRONMENT | {MIRROR: mnist()}
     words = OTHERS[other].split()
     second = subprocess.run(words, cwd=here, env=surroundings, capture_output=True, text=True, check=False)
     first.process.wait()
     for status, said in (
-        (first.process.returncode, first.said()),
+        (first.process.returncode, first.printed()),
         (second.returncode, second.stdout + second.stderr),
     ):
         refused = REFUSED.search(said)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scratch import commit, run
+from tests.support.repositories import commit, run
 from tests.trials.small_study import Study
 
 pytestmark = pytest.mark.trial

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from mnist_cnn.sources.fetch import MIRROR
-from tests.support.scratch import mnist, run
+from tests.support.repositories import mnist, run
 from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
-from tests.trials.test_kills import AT_WORK, Life
+from tests.support.processes import Reproduction
+from tests.trials.test_kills import AT_WORK
 
 pytestmark = pytest.mark.trial
 
@@ -56,10 +57,10 @@ def goes_on(study: Study, tmp_path: Path, record: Record) -> Callable[[str], Non
     def check(fault: str) -> None:
         folder, whole = tmp_path / "clone", bits(study.folder)
         before = {name: value for name, value in files(folder).items() if OUTPUTS.match(name)}
-        start, life = time.monotonic(), Life(tmp_path)
-        life.reaches(lambda life: AT_WORK.search(life.said()))
+        start, reproduction = time.monotonic(), Reproduction(tmp_path)
+        reproduction.reaches(lambda one: AT_WORK.search(one.printed()))
         seconds = time.monotonic() - start
-        assert life.process.wait() == 0, life.said()
+        assert reproduction.process.wait() == 0, reproduction.printed()
         wrong = before.items() - whole.items(), dict(bits(folder).items() ^ whole.items())
         left = list((tmp_path / "tmp").iterdir())
         record(Outcome(fault, not any((*wrong, left)), seconds))
@@ -139,24 +140,24 @@ def test_read_only_folder(
 @pytest.mark.parametrize("stage", [TRAIN, EVALUATE])
 def test_killed_worker(stage: str, begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
     begun(PREPARE)
-    life = Life(tmp_path)
+    reproduction = Reproduction(tmp_path)
 
     def workers() -> list[psutil.Process]:
         """Returns what one Python forked, if it is two: one may be about to become another program."""
         with suppress(psutil.Error):  # others end while one looks
-            if stage in life.stages():
-                family = psutil.Process(life.process.pid).children(recursive=True)
+            if stage in reproduction.stages():
+                family = psutil.Process(reproduction.process.pid).children(recursive=True)
                 pythons = [one for one in family if one.cmdline()[:1] == ["python"]]
                 found = [one for one in pythons if one.parent() in pythons]
                 return found if len(found) == 2 else []
         return []
 
     both: list[psutil.Process] = []
-    assert life.reaches(lambda _: both.extend(workers()) or both)
+    assert reproduction.reaches(lambda _: both.extend(workers()) or both)
     both[0].kill()
-    assert life.process.wait() != 0
-    assert "error: a process was ended from outside" in life.said()
-    assert "Traceback" not in life.said()
+    assert reproduction.process.wait() != 0
+    assert "error: a process was ended from outside" in reproduction.printed()
+    assert "Traceback" not in reproduction.printed()
     goes_on("A killed worker")
 
 

@@ -7,22 +7,17 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 
-from mnist_cnn.sources.fetch import MIRROR
-from tests.support.scratch import ENVIRONMENT, mnist
-from tests.test_parallel import alive, heed_interrupts
-from tests.trials.small_study import STAGE, Outcome, Record, Study, bits, clone, reproduce
+from tests.support.processes import Reproduction
+from tests.trials.small_study import Outcome, Record, Study, bits, clone, reproduce
 
 HOW: dict[str, tuple[Callable[[int, int], None], int, int]] = {  # with the number of kills in each stage
     "SIGKILL to the process group": (os.killpg, signal.SIGKILL, 3),
@@ -34,50 +29,6 @@ HOW: dict[str, tuple[Callable[[int, int], None], int, int]] = {  # with the numb
 AT_WORK = re.compile("Running stage|didn't change|is cached|up to date")
 EARLY, EARLY_SECONDS = 0.2, 1.5  # this share is killed while DVC looks at what there is to do
 PATIENCE = 10  # starts in a row that are refused
-WATCHERS = ThreadPoolExecutor()
-
-
-class Life:
-    """A `dvc repro` in work/clone, from its start, as `make repro` and a terminal make it, to its end."""
-
-    def __init__(self, work: Path, *targets: str) -> None:
-        self.log, place = work / "log", work / "clone"
-        (work / "tmp").mkdir(exist_ok=True)
-        surroundings = ENVIRONMENT | {MIRROR: mnist(), "TMPDIR": str(work / "tmp")}
-        with self.log.open("wb") as out:
-            mend = [sys.executable, "src/mend.py"]
-            subprocess.run(mend, cwd=place, env=surroundings, stdout=out, stderr=out, check=True)
-            self.process = subprocess.Popen(
-                ["dvc", "repro", *targets], cwd=place, env=surroundings, stdout=out, stderr=out,
-                start_new_session=True, preexec_fn=heed_interrupts,
-            )  # fmt: skip
-
-    def said(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
-
-    def stages(self) -> list[str]:
-        return STAGE.findall(self.said())
-
-    def reaches(self, moment: Callable[["Life"], object]) -> bool:
-        """Waits for a moment; returns whether it came before the end."""
-        while self.process.poll() is None and not moment(self):
-            time.sleep(0.02)
-        return bool(moment(self))
-
-    def end(self, send: Callable[[int, int], None], number: int) -> "Future[float]":
-        """Sends a signal; returns how many seconds later the last process will have ended."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        start = time.monotonic()
-        send(self.process.pid, number)
-        self.process.wait(timeout=30)
-        return WATCHERS.submit(last_end, family, start)
-
-
-def last_end(processes: list[psutil.Process], start: float) -> float:
-    """Waits for processes to end, and returns for how long, from `start`; a zombie has ended."""
-    while any(map(alive, processes)):
-        time.sleep(0.02)
-    return time.monotonic() - start
 
 
 def recorded(folder: Path) -> set[str]:
@@ -100,30 +51,30 @@ def disturb(how: str, times: int, stages: dict[str, float], work: Path, *targets
     finished: set[str] = set()
     killed, refused = 0.0, 0
     while True:
-        life = Life(work, *targets)
+        reproduction = Reproduction(work, *targets)
         if draw.random() < EARLY:
             time.sleep(draw.uniform(0, EARLY_SECONDS))
-        elif not life.reaches(lambda life: AT_WORK.search(life.said())):
+        elif not reproduction.reaches(lambda one: AT_WORK.search(one.printed())):
             refused += 1
-            print(life.said())
-            assert refused < PATIENCE, life.said()
+            print(reproduction.printed())
+            assert refused < PATIENCE, reproduction.printed()
             continue
         else:
             start = time.monotonic() - killed
-            life.reaches(lambda life: left[["", *life.stages()][-1]] > 0)
+            reproduction.reaches(lambda one: left[["", *one.stages()][-1]] > 0)
             outcomes += [Outcome(how, not refused, start, end.result()) for end in ends]
             ends, refused = [], 0
-            if life.process.poll() is not None:
-                assert life.process.returncode == 0, life.said()
+            if reproduction.process.poll() is not None:
+                assert reproduction.process.returncode == 0, reproduction.printed()
                 return outcomes
-            stage = life.stages()[-1]
+            stage = reproduction.stages()[-1]
             left[stage] -= 1
             time.sleep(draw.uniform(0, stages[stage]))
-        if life.process.poll() is None:
+        if reproduction.process.poll() is None:
             killed = time.monotonic()
-            ends.append(life.end(send, number))
-        again = finished.intersection(life.stages())
-        assert not [stage for stage in again if stage.startswith("train@")], life.said()
+            ends.append(reproduction.end(send, number))
+        again = finished.intersection(reproduction.stages())
+        assert not [stage for stage in again if stage.startswith("train@")], reproduction.printed()
         finished |= recorded(work / "clone")
 
 

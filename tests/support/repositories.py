@@ -1,4 +1,4 @@
-"""Repositories of their own for the tests: the sources as they stand, git and DVC."""
+"""Repositories for tests: a copy of the sources as they stand, with git and DVC, and nothing of the user's."""
 
 import os
 import re
@@ -7,26 +7,34 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from mnist_cnn.learning.numerics import PINS
+import yaml
+from filelock import FileLock
+
+from mnist_cnn import PINS
 from mnist_cnn.core.paths import raw_directory
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
+ISOLATION = {  # from the configuration of git and DVC that the user and the system have
+    "GIT_CONFIG_GLOBAL": str(TOP / "tests/support/git.config"),
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "DVC_GLOBAL_CONFIG_DIR": str(TOP / ".pytest_cache/no_dvc_config"),
+    "DVC_SYSTEM_CONFIG_DIR": str(TOP / ".pytest_cache/no_dvc_config"),
+}
 ENVIRONMENT = os.environ | {
+    **ISOLATION,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "GIT_AUTHOR_NAME": "test",
-    "GIT_AUTHOR_EMAIL": "test@example.com",
-    "GIT_COMMITTER_NAME": "test",
-    "GIT_COMMITTER_EMAIL": "test@example.com",
     "COLUMNS": "1000",
 }
-for name in ("PYTHONPATH", "RAY_ADDRESS", *PINS):  # a script sees to what it needs
+for name in ("PYTHONPATH", "RAY_ADDRESS", *PINS):  # a script finds its modules and sets its pins itself
     ENVIRONMENT.pop(name, None)
 COMPUTED = ("dvc.lock", "metrics", "plots", "report")
+LIMIT = 400.0  # seconds of a command, unless a test gives another limit
 
 
-def run(folder: Path, command: str, *, fails: bool = False, **environment: str) -> str:
-    """Runs a command in a folder and returns what it printed."""
+def run(folder: Path, command: str, *, fails: bool = False, limit: float = LIMIT, **environment: str) -> str:
+    """Runs a command in a folder and returns what it printed; `fails` is whether it has to fail."""
     done = subprocess.run(
         shlex.split(command),
         cwd=folder,
@@ -35,6 +43,7 @@ def run(folder: Path, command: str, *, fails: bool = False, **environment: str) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
+        timeout=limit,
     )
     assert (done.returncode != 0) == fails, f"{command}\n{done.stdout}"
     return done.stdout
@@ -57,8 +66,18 @@ def commit(folder: Path, message: str) -> None:
 
 
 def stages_run(printed: str) -> set[str]:
-    """Finds the stages that DVC says it ran."""
+    """Finds the stages that DVC ran, or would run (`--dry`), in what it printed."""
     return set(re.findall(r"Running stage '([^']+)'", printed))
+
+
+def recorded_hashes(lock: str) -> dict[tuple[str, str], str]:
+    """Returns the hashes in the text of a dvc.lock, by stage and path."""
+    entries: dict[str, Any] = yaml.safe_load(lock)["stages"]
+    return {
+        (stage, one["path"]): one["md5"]
+        for stage, entry in entries.items()
+        for one in (*entry.get("deps", ()), *entry["outs"])
+    }
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -72,12 +91,13 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def mnist() -> str:
-    """Returns a folder that holds MNIST: the checkout's own, or one that is fetched once."""
+    """Returns a folder that holds MNIST: the checkout's own, or one that is downloaded once for all tests."""
     raw = raw_directory("MNIST")
     if (TOP / raw).is_dir():
         return str(TOP / raw)
     cache = TOP / ".pytest_cache/mnist"
     cache.mkdir(parents=True, exist_ok=True)
-    shutil.copy(TOP / "params.yaml", cache)
-    run(cache, f"python {TOP}/src/download.py")
+    with FileLock(cache / "lock"):  # several processes test at once
+        shutil.copy(TOP / "params.yaml", cache)
+        run(cache, f"python '{TOP}/src/download.py'")
     return str(cache / raw)

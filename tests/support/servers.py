@@ -1,0 +1,41 @@
+"""Servers for tests, on this machine alone."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Prints no traceback when a client leaves in the middle."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
+class FileHandler(SimpleHTTPRequestHandler):
+    """Gives out the files of a folder, and logs nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server(handler: type[BaseHTTPRequestHandler], folder: Path | str | None = None) -> Iterator[str]:
+    """Runs a web server; gives its address.
+
+    Args:
+        handler: Answers the requests.
+        folder: Whose files a `SimpleHTTPRequestHandler` gives out.
+    """
+    answer = handler if folder is None else partial(handler, directory=str(folder))
+    with QuietServer(("127.0.0.1", 0), answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
