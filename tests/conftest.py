@@ -1,4 +1,4 @@
-"""What several tests share: the parameters of params.yaml, a browser, and isolation from the user's settings."""
+"""What all tests share: params.yaml, a browser, and isolation from the settings of the user."""
 
 import os
 

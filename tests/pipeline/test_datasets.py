@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.test_pipeline import OTHER_DATA
 
 from mnist_cnn.core.files import read_json
 from mnist_cnn.core.mnist import DATASETS, SPLITS, TEST_IMAGES, TRAIN_IMAGES, idx_bytes, md5
-from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.core.tables import read_table
+from mnist_cnn.sources.fetch import MIRROR
 from tests.support.digits import make_images
 from tests.support.repositories import commit, copy_sources, mnist, run, stages_run
-from tests.test_pipeline import OTHER_DATA
 
 pytestmark = pytest.mark.slow
 

@@ -6,14 +6,12 @@ import re
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
-from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.core.tables import read_table
+from mnist_cnn.sources.fetch import MIRROR
 from tests.support.params import SMALL_MODELS as MODELS
 from tests.support.params import shrink
 from tests.support.repositories import TOP, commit, copy_sources, mnist, recorded_hashes, run, stages_run

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from mnist_cnn.core.images import Images, TrainingSet, save_prepared, stratified_folds
 from mnist_cnn.core.files import write_json
 from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import Images, TrainingSet, save_prepared, stratified_folds
 from mnist_cnn.core.mnist import TEST_IMAGES, TRAIN_IMAGES
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING

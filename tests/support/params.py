@@ -24,7 +24,7 @@ def write_params(folder: Path, params: Params) -> None:
 
 
 def set_keys(path: Path, values: dict[str, Any]) -> None:
-    """Sets keys such as `train.epochs` in a params.yaml, without a check; removes those with the value `...`."""
+    """Sets keys such as `train.epochs` in a params.yaml, unchecked; removes a key whose value is `...`."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for key, value in values.items():
         *parents, last = key.split(".")

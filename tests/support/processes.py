@@ -53,19 +53,18 @@ def last_end(processes: list[psutil.Process], start: float) -> float:
 
 
 class Reproduction:
-    """A `dvc repro` in the folder `clone` of another folder, started as `make repro` on a terminal starts it."""
+    """A `dvc repro` in the folder `clone` of a folder, started as `make repro` on a terminal does."""
 
     def __init__(self, work: Path, *targets: str) -> None:
         self.log, folder = work / "log", work / "clone"
         (work / "tmp").mkdir(exist_ok=True)
         environment = ENVIRONMENT | {MIRROR: mnist(), "TMPDIR": str(work / "tmp")}
         with self.log.open("wb") as out:
-            repair = [sys.executable, "src/repair.py"]
-            subprocess.run(repair, cwd=folder, env=environment, stdout=out, stderr=out, check=True, timeout=60)
+            where = {"cwd": folder, "env": environment, "stdout": out, "stderr": out}
+            subprocess.run([sys.executable, "src/repair.py"], check=True, timeout=60, **where)
             self.process = subprocess.Popen(
-                ["dvc", "repro", *targets], cwd=folder, env=environment, stdout=out, stderr=out,
-                start_new_session=True, preexec_fn=heed_interrupts,
-            )  # fmt: skip
+                ["dvc", "repro", *targets], start_new_session=True, preexec_fn=heed_interrupts, **where
+            )
 
     def printed(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Repositories for tests: a copy of the sources as they stand, with git and DVC, and nothing of the user's."""
+"""Repositories for tests: a copy of the sources, with git and DVC, and no settings of the user."""
 
 import os
 import re

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnist_cnn.statistics.confusion import confusion
 from mnist_cnn.core.mnist import DATASETS
 from mnist_cnn.core.params import Params, Targets, load_params
+from mnist_cnn.statistics.confusion import confusion
 from mnist_cnn.statistics.runs import describe
 from mnist_cnn.statistics.study import analyse
 from tests.support.fake_study import accuracy

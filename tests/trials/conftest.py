@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.support.repositories import commit, copy_sources, run
 from tests.support.params import shrink
+from tests.support.repositories import commit, copy_sources, run
 from tests.trials.small_study import Outcome, Record, Study, clone, reproduce
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mnist_cnn.sources.fetch import MIRROR
+from tests.support.processes import Reproduction
 from tests.support.repositories import ENVIRONMENT, mnist, run
 from tests.trials.small_study import Study, bits, clone
-from tests.support.processes import Reproduction
 
 pytestmark = pytest.mark.trial
 

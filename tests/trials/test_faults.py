@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from mnist_cnn.sources.fetch import MIRROR
+from tests.support.processes import Reproduction
 from tests.support.repositories import mnist, run
 from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
-from tests.support.processes import Reproduction
 from tests.trials.test_kills import AT_WORK
 
 pytestmark = pytest.mark.trial
