@@ -1,1 +1,1 @@
-"""Where the files of the data sets come from, and the format they are in."""
+"""The sources of the data sets, and the format of their files."""

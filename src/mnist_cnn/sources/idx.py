@@ -1,4 +1,4 @@
-"""The four files of MNIST and of the data sets like it: names, checksums, and the IDX format they are in.
+"""The four files of each data set: their names, their MD5, and the IDX format.
 
 The format: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 """
@@ -21,10 +21,9 @@ SPLITS = {  # names of the images and of the labels
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-MAX_BYTES = 2**26  # of any file, packed or not: the largest has 47 million
+MAX_BYTES = 2**26  # of any file, compressed or not; the largest has 47 million
 
-
-FILES = {  # data set → name → MD5; what ends in `.gz` stays compressed, as its MD5 is published
+FILES = {  # data set → name → MD5; `.gz` files stay compressed, because their MD5 is the published one
     "MNIST": {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -50,22 +49,22 @@ _ITEMS = {1: (), 3: (IMAGE_SIZE, IMAGE_SIZE)}  # dimensions of the array → sha
 
 
 def md5(content: bytes) -> str:
-    """Returns the MD5 of a file's content, by which it is known as whole and unchanged."""
+    """Returns the MD5 of the content of a file, in hexadecimal digits."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def decompress(content: bytes) -> bytes:
-    """Unpacks gzip, up to `MAX_BYTES`.
+    """Decompresses gzip, up to `MAX_BYTES`.
 
     Raises:
-        ValueError: The content is no gzip, is cut, or unpacks to more.
+        ValueError: The content is not gzip, is truncated, or decompresses to more.
     """
     try:
         plain = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MAX_BYTES + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"not whole gzip: {error}") from None
+        raise ValueError(f"not a complete gzip file: {error}") from None
     if len(plain) > MAX_BYTES:
-        raise ValueError(f"unpacks to more than {MAX_BYTES:,} bytes")
+        raise ValueError(f"decompresses to more than {MAX_BYTES:,} bytes")
     return plain
 
 
@@ -76,7 +75,7 @@ def read_idx(content: bytes) -> NDArray[np.uint8]:
         Images, uint8 of shape (n, 28, 28) with 0 for the background, or labels, uint8 of shape (n,).
 
     Raises:
-        ValueError: The content is neither images nor labels of MNIST, or it is cut or too long.
+        ValueError: The content is neither images of 28 × 28 nor labels, or it is truncated or too long.
     """
     dimensions = content[3] if len(content) > 3 else 0
     if not content.startswith(_MAGIC) or dimensions not in _ITEMS:
@@ -85,16 +84,16 @@ def read_idx(content: bytes) -> NDArray[np.uint8]:
         )
     start = 4 + 4 * dimensions
     if len(content) < start:
-        raise ValueError(f"IDX header is cut: {len(content)} bytes, must be {start}")
+        raise ValueError(f"IDX header is truncated: {len(content)} bytes, must be {start}")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     _check_item(shape)
     if len(content) != start + math.prod(shape):
         raise ValueError(f"IDX of shape {shape} has {len(content)} bytes, must be {start + math.prod(shape)}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # a copy can be written to
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # a writable copy
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
-    """Writes images (n, 28, 28) or labels (n,), uint8, as the content of an IDX file.
+    """Returns images (n, 28, 28) or labels (n,), uint8, as the content of an IDX file.
 
     Raises:
         ValueError: The array has another type or shape.
@@ -106,12 +105,12 @@ def idx_bytes(array: NDArray[np.uint8]) -> bytes:
 
 
 def idx_files(training: Part, validation: Part, test: Part) -> dict[str, bytes]:
-    """Rebuilds the content of the four files from MNIST as it was often passed on, for instance by Theano.
+    """Rebuilds the content of MNIST's four files from the three parts in which Theano published it.
 
     Args:
-        training: Pixels as byte / 256, float32 of shape (n, 784), and labels (n,): MNIST's first images.
-        validation: The rest of MNIST's training images, likewise.
-        test: MNIST's test images, likewise.
+        training: Pixels as byte / 256, float32 of shape (n, 784), and labels (n,): the first training images.
+        validation: The other training images, likewise.
+        test: The test images, likewise.
     """
     contents = {}
     for split, parts in (("train", (training, validation)), ("test", (test,))):
