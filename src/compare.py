@@ -1,103 +1,91 @@
-"""Compares the networks of the grid: numbers and tables, no pictures.
+"""Compares the networks of the grid, and chooses one.
 
-Reads data/training, data/evaluation and the labels in data/prepared; benchmarks/reference_runs.csv, the same
-grid trained longer; of params.yaml `data.dataset`, `models`, `kernels`, `train` and `compare`.
+Reads data/training, data/evaluation and the labels in data/prepared; of params.yaml `data.dataset`, `models`,
+`kernels`, `train` and `compare`.
 Writes metrics/networks.json and metrics/summary.json; under plots/ runs.csv, networks.csv, effects.csv,
-learning_curves.csv, confusion.csv, statements.json and choice.json.
+learning_curves.csv, confusion.csv, missed_images.csv, study.json and choice.json.
 """
 
 from typing import Any
 
+import pandas as pd
+
 from mnist_cnn.core.command import run
 from mnist_cnn.core.files import write_json
-from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import load_training_set
-from mnist_cnn.core.mnist import DATASETS
-from mnist_cnn.core.params import Params, load_params
-from mnist_cnn.core.paths import METRICS, PLOTS, PREPARED
+from mnist_cnn.core.params import Params, Recipe, load_params
+from mnist_cnn.core.paths import EVALUATION, METRICS, PLOTS, PREPARED, TRAINING
 from mnist_cnn.core.tables import write_table
-from mnist_cnn.statistics.confusion import confusion
-from mnist_cnn.statistics.runs import load_curves, load_predictions, load_reference, load_runs
-from mnist_cnn.statistics.study import Study, analyse, contradictions, definite
+from mnist_cnn.documents import Choice, StudySummary
+from mnist_cnn.statistics.confusion import confusion, missed_by_all
+from mnist_cnn.statistics.predictions import load_predictions
+from mnist_cnn.statistics.runs import load_curves, load_runs, remove_other_networks
+from mnist_cnn.statistics.study import analyse
 
-RECIPE = {"epochs", "batch_size", "learning_rate", "warmup"}  # what changes a network, but for its seed
+
+def describe_choice(summary: StudySummary, params: Params) -> Choice:
+    """Describes the chosen network, or the most accurate one if none is chosen, and its training."""
+    name = summary.chosen or summary.most_accurate
+    network = next(network for network in params.networks() if network.name == name)
+    return Choice(
+        name=summary.chosen,
+        shown=summary.chosen is not None,
+        model=network.model,
+        kernel=network.kernel,
+        kernel_size=network.kernel_size,
+        conv_channels=network.conv_channels,
+        hidden_units=network.hidden_units,
+        dataset=params.data.dataset,
+        recipe=Recipe(**params.train.model_dump(include=set(Recipe.model_fields))),
+    )
 
 
-def longer(study: Study, params: Params) -> dict[str, Any] | None:
-    """Holds what is stated against what the same networks show when they are trained longer."""
-    reference = load_reference(params)
-    if reference is None:
-        return None
-    other = analyse(reference, params.networks(), params.criteria)
-    here, there = study.statements, definite(other.statements)
+def headline_metrics(networks: pd.DataFrame, summary: StudySummary) -> dict[str, Any]:
+    """Returns the numbers that `dvc metrics diff` shows besides the accuracies; None where there is none."""
+    accuracy, cost = (
+        networks.set_index("network")[column].to_dict() for column in ("accuracy", "multiply_accumulates")
+    )
     return {
-        "epochs": float(reference["epochs"].iloc[0]),
-        "runs": len(reference),
-        "only_here": [key for key in definite(here) if key not in there],
-        "contradicted": contradictions(here, other.statements),
-        "chosen": other.facts["chosen"],
-    }
-
-
-def to_take(network: Network, shown: bool, params: Params) -> dict[str, Any]:
-    """Describes a network and its recipe; without a name if it was not shown good enough."""
-    return {
-        "name": network.name if shown else None,
-        "shown": shown,
-        "model": network.model,
-        "kernel": network.kernel,
-        "kernel_size": network.kernel_size,
-        "conv_channels": network.conv_channels,
-        "hidden_units": network.hidden_units,
-        "dataset": params.data.dataset,
-        "recipe": params.train.model_dump(include=RECIPE),
-    }
-
-
-def headline(study: Study) -> dict[str, Any]:
-    """Returns the numbers that `dvc metrics diff` shows beside the accuracies; None where there is none."""
-    rows, facts = study.networks.set_index("network"), study.facts
-    chosen = None if facts["chosen"] is None else rows.loc[facts["chosen"]]
-    return {
-        "chosen_accuracy": None if chosen is None else float(chosen["accuracy"]),
-        "chosen_multiply_accumulates": None if chosen is None else int(chosen["multiply_accumulates"]),
-        "best_accuracy": float(rows.loc[facts["most_accurate"], "accuracy"]),
-        "good_enough": len(facts["good"]),
-        "lose_more": len(facts["worse"]),
-        "half_width": facts["half_width"],
+        "chosen_accuracy": accuracy.get(summary.chosen),
+        "chosen_multiply_accumulates": cost.get(summary.chosen),
+        "best_accuracy": accuracy[summary.most_accurate],
+        "good_enough": len(summary.good),
+        "lose_more": len(summary.worse),
+        "half_width": summary.half_width,
     }
 
 
 def main() -> None:
     """Runs the stage."""
     params = load_params()
-    runs, networks = load_runs(params), params.networks()
-    study = analyse(runs, networks, params.criteria)
-    dataset = params.data.dataset
-    facts = study.facts | {
-        "epochs": params.train.epochs,
-        "dataset": dataset,
-        "classes": DATASETS[dataset].classes,
-        "longer": longer(study, params),
-    }
-    shown = next(one for one in networks if one.name == (facts["chosen"] or facts["most_accurate"]))
+    for directory in (EVALUATION, TRAINING):
+        remove_other_networks(directory, params.networks())
+    runs = load_runs(params)
+    study = analyse(runs, params)
+    choice = describe_choice(study.summary, params)
+    labels = load_training_set(PREPARED).images.labels
+    predicted, probabilities = load_predictions(params)
+    by_classifier = (-1, len(labels))
     tables = {
         "runs": runs,
         "networks": study.networks,
         "effects": study.effects,
         "learning_curves": load_curves(params),
         "confusion": confusion(
-            load_training_set(PREPARED).images.labels, load_predictions([shown])[0], facts["classes"]
+            labels, predicted[params.networks().index(choice.network)], study.summary.classes
+        ),
+        "missed_images": missed_by_all(
+            labels, predicted.reshape(by_classifier), probabilities.reshape(by_classifier)
         ),
     }
     for name, table in tables.items():
         write_table(PLOTS / f"{name}.csv", table)
-    write_json(PLOTS / "statements.json", facts)
-    write_json(PLOTS / "choice.json", to_take(shown, facts["chosen"] is not None, params))
+    study.summary.write(PLOTS / "study.json")
+    choice.write(PLOTS / "choice.json")
     accuracy = study.networks.set_index("network")["accuracy"].dropna()
     write_json(METRICS / "networks.json", {"accuracy": accuracy.to_dict()})
-    write_json(METRICS / "summary.json", headline(study))
-    print(f"compare: {len(runs)} runs of {len(networks)} networks; chosen: {facts['chosen'] or 'none'}")
+    write_json(METRICS / "summary.json", headline_metrics(study.networks, study.summary))
+    print(f"compare: {len(runs)} runs of {len(params.networks())} networks; chosen: {choice.name or 'none'}")
 
 
 if __name__ == "__main__":

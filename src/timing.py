@@ -14,11 +14,11 @@ from mnist_cnn.core.command import run
 from mnist_cnn.core.files import write_json, write_text
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import load_params
-from mnist_cnn.core.paths import METRICS, PLOTS, REPORT
+from mnist_cnn.core.paths import METRICS, PLOTS, REPORT, TIMING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.reporting.figures import style, timing
 from mnist_cnn.reporting.text import SUFFIXES, render_timing
-from mnist_cnn.statistics.runs import load_timing
+from mnist_cnn.statistics.runs import load_timing, remove_other_networks
 from mnist_cnn.statistics.study import effects_on_time
 
 
@@ -48,6 +48,7 @@ def tabulate(times: pd.DataFrame, networks: Sequence[Network], confidence: float
 def main() -> None:
     """Runs the stage."""
     params = load_params()
+    remove_other_networks(TIMING, params.networks())
     times, machine = load_timing(params)
     table = tabulate(times, params.networks(), params.compare.confidence)
     spent = table[table["kind"] == "network"].set_index("name")["seconds"]

@@ -1,4 +1,4 @@
-"""From the table of runs to the tables of networks and effects, and the facts of a study."""
+"""From the table of runs to the tables of networks and effects, and the summary of a study."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,152 +11,153 @@ from scipy import stats
 
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.grid import Network
-from mnist_cnn.core.mnist import TRAIN_IMAGES
-from mnist_cnn.core.params import Criteria
+from mnist_cnn.core.mnist import CLASS_NAMES, TRAIN_IMAGES
+from mnist_cnn.core.params import Criteria, Params
+from mnist_cnn.documents import Run, StudySummary
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
-from mnist_cnn.statistics.choice import predict, smallest_set, stand
+from mnist_cnn.statistics.choice import compare_with_best, likely_choices, predict_choices
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
+from mnist_cnn.statistics.runs import describe
 
-COLLAPSED_BELOW = 0.2  # of MNIST, one class for all is right in at most 11.4 %; what learned, above 90 %
-ROUNDING = 1e-12  # of accuracies: residuals below are floating-point noise
-LAYERS = [
-    "model",
-    "kernel",
-    "kernel_size",
-    "conv_layers",
-    "linear_layers",
-    "parameters",
-    "multiply_accumulates",
-]
-Statements = Mapping[str, tuple[str, int]]  # (verdict or tier, direction) by name of effect or `tier NETWORK`
+COLLAPSED_BELOW = (
+    0.2  # a constant prediction is right in at most 11.4 % of MNIST; a trained network, above 90 %
+)
+MIN_ERROR_SD = 1e-12  # of accuracies; smaller residuals are rounding errors
+Statements = Mapping[str, tuple[str, int]]  # effect, or `tier NETWORK` → verdict or tier, direction
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What a study shows.
+    """The results of a study.
 
     Attributes:
-        networks: One row a network, in the order of params.yaml; accuracies as fractions.
-        effects: One row an effect; fractions.
-        facts: What holds for the study as a whole; fit for JSON.
-        statements: What is said of effects and networks, open statements included.
+        networks: One row per network, in the order of params.yaml; accuracies as fractions.
+        effects: One row per effect; fractions.
+        summary: What holds for the study as a whole.
+        statements: About effects and networks, those that are undecided included.
     """
 
     networks: pd.DataFrame
     effects: pd.DataFrame
-    facts: dict[str, Any]
+    summary: StudySummary
     statements: Statements
 
 
-def statements(networks: pd.DataFrame, effects: pd.DataFrame) -> Statements:
-    """Lists what is said of effects and networks, open statements included.
+def statements(comparison: pd.DataFrame, effects: pd.DataFrame) -> Statements:
+    """Lists the statements about effects and networks, those that are undecided included.
 
     Args:
-        networks: With columns network, tier.
+        comparison: With columns network, tier.
         effects: With columns effect, verdict, direction.
     """
-    said = dict(zip(effects.effect, zip(effects.verdict, effects.direction, strict=True), strict=True))
-    return said | {
-        f"tier {name}": (tier, 0) for name, tier in zip(networks.network, networks.tier, strict=True)
-    }
+    verdicts = zip(effects.verdict, effects.direction, strict=True)
+    tiers = {f"tier {row.network}": (row.tier, 0) for row in comparison.itertuples()}
+    return dict(zip(effects.effect, verdicts, strict=True)) | tiers
 
 
-def definite(said: Statements) -> list[str]:
-    """Names the statements whose verdict or tier is not open."""
-    return [key for key, (verdict, _) in said.items() if verdict != "open"]
+def definite(statements: Statements) -> tuple[str, ...]:
+    """Names the statements that are not undecided."""
+    return tuple(name for name, (verdict, _) in statements.items() if verdict != "undecided")
 
 
-def contradictions(said: Statements, other: Statements) -> list[str]:
+def contradictions(statements: Statements, others: Statements) -> list[str]:
     """Names the statements that those of another study contradict.
 
-    Both are definite and differ (more / at most the margin; good / worse), or opposite directions are shown.
-    An open statement contradicts none, and neither does one on what the other study does not hold.
+    Both are definite and differ (more / at most the margin; good / worse), or their directions are opposite.
+    An undecided statement contradicts none, and neither does one about what the other study does not have.
     """
-    both = ((key, *said[key], *other[key]) for key in said if key in other)
+    pairs = ((name, *statements[name], *others[name]) for name in statements if name in others)
     return [
-        key
-        for key, one, direction, two, direction2 in both
-        if direction * direction2 < 0 or (one != two and "open" not in (one, two))
+        name
+        for name, verdict, direction, other_verdict, other_direction in pairs
+        if direction * other_direction < 0
+        or (verdict != other_verdict and "undecided" not in (verdict, other_verdict))
     ]
 
 
-def analyse(runs: pd.DataFrame, networks: Sequence[Network], criteria: Criteria) -> Study:
-    """Analyses a study; hypotheses, pairing and sources stand with the functions of `effects` and `choice`.
+def analyse(runs: pd.DataFrame, params: Params) -> Study:
+    """Analyses a study; the functions of `effects` and `choice` name hypotheses, pairing and sources.
 
     A network with a collapsed run (accuracy below 0.2) is left out of the fit, the effects and the choice:
-    its tier is open, its means are those of its sound runs, and it has no intervals. With one fold there is
-    no error to judge by: means stand without intervals, everything is open and nothing is chosen.
+    its tier is undecided, its means are those of its other runs, and it has no intervals. With one fold the
+    error cannot be estimated: there are no intervals, everything is undecided, and nothing is chosen.
 
     Args:
-        runs: One row a run, every network with every seed and fold; accuracies as counts of images. Losses,
-            training accuracy and test counts may be missing.
-        networks: The grid, in the order of params.yaml.
-        criteria: Target, margin and confidence.
+        runs: One row per run, of every network with every seed and fold; accuracies as counts of images.
+            Losses, training accuracies and test counts may be missing.
+        params: The grid, the criteria, and how the networks were trained.
 
     Raises:
-        UserError: Every network has a collapsed run, or the folds differ by nothing but their level.
+        UserError: Every network has a collapsed run, or the error variance is zero.
     """
+    networks, criteria = params.networks(), params.criteria
     assert len(runs) == len(networks) * runs.seed.nunique() * runs.fold.nunique(), "a complete grid"
-    fails = _collapsed(runs)
-    compared = [network for network in networks if network.name not in set(runs.network[fails])]
+    collapsed = _collapsed(runs)
+    compared = [network for network in networks if network.name not in set(runs.network[collapsed])]
     fit = _fit(runs, compared)
-    standing, effects = judge(fit, compared, criteria)
-    said = statements(standing, effects)
-    images = int(runs.validation_images.max())
-    overlap = replace(fit, factor=1 / fit.folds + images / (TRAIN_IMAGES - images))
-    wider = statements(*judge(overlap, compared, criteria))
-    sensitive = [key for key in definite(said) if wider[key][0] == "open"]
-    shares = predict(fit, compared, criteria)
-    rows = [
-        _measured(network, runs[runs.network == network.name], criteria.confidence) for network in networks
-    ]
-    table = pd.DataFrame(rows).merge(standing, how="left", on="network")
-    table = table.fillna({"tier": "open", "meets_target": False, "chosen": False})
-    table = table.astype({"meets_target": bool, "chosen": bool})
+    comparison, effects = assess(fit, compared, criteria)
+    found = statements(comparison, effects)
+    wider = statements(*assess(_without_overlap(fit, int(runs.validation_images.max())), compared, criteria))
+    shares = predict_choices(fit, compared, criteria)
+    likely = likely_choices(shares)
+    table = _tabulate(runs, networks, comparison, criteria)
     table["share"] = [shares.get(name, 0.0) for name in table.network]
-    table["named"] = table.network.isin(smallest_set(shares))
-    effects["overlap_open"] = effects.effect.isin(sensitive)
-    facts = {
-        "networks": len(networks),
-        "runs": len(runs),
-        "collapsed": runs.loc[fails, ["network", "seed", "fold"]].to_dict("records"),
-        "seeds": runs.seed.unique().tolist(),
-        "folds": runs.fold.unique().tolist(),
-        "target": criteria.target_accuracy,
-        "margin": criteria.margin,
-        "confidence": criteria.confidence,
-        **_facts(fit, compared, table, criteria),
-        "in_set": smallest_set(shares),
-        "set_share": sum(shares[name] for name in smallest_set(shares)) or None,
-        "definite": definite(said),
-        "sensitive": sensitive,
-        "longer": None,
-    }
-    return Study(table, effects, facts, said)
+    table["likely"] = table.network.isin(likely)
+    has_error = fit.df > 0
+    summary = StudySummary(
+        networks=len(networks),
+        runs=len(runs),
+        collapsed=tuple(
+            Run.model_validate(row)
+            for row in runs.loc[collapsed, ["network", "seed", "fold"]].to_dict("records")
+        ),
+        seeds=tuple(runs.seed.unique().tolist()),
+        folds=tuple(runs.fold.unique().tolist()),
+        target=criteria.target_accuracy,
+        margin=criteria.margin,
+        confidence=criteria.confidence,
+        df=fit.df,
+        error_sd=math.sqrt(fit.mse) if has_error else None,
+        half_width=fit.gap_half_width(criteria.confidence) if has_error else None,
+        chosen=next(iter(table.network[table.chosen]), None),
+        most_accurate=_most_accurate(fit, compared).name,
+        good=tuple(table.network[table.tier == "good"]),
+        undecided=tuple(table.network[table.tier == "undecided"]),
+        worse=tuple(table.network[table.tier == "worse"]),
+        interaction=interaction(fit, compared, criteria.margin, criteria.confidence),
+        likely_choices=likely,
+        likely_share=sum(shares[name] for name in likely) or None,
+        definite=definite(found),
+        sensitive=tuple(name for name in definite(found) if wider[name][0] == "undecided"),
+        epochs=params.train.epochs,
+        dataset=params.data.dataset,
+        classes=CLASS_NAMES[params.data.dataset],
+    )
+    return Study(table, effects, summary, found)
 
 
-def judge(
+def assess(
     fit: BlockFit, networks: Sequence[Network], criteria: Criteria
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judges networks (`stand`) and planned effects (`estimate`) by one fit of accuracies."""
+    """Compares the networks (`compare_with_best`) and estimates the planned effects (`estimate`) of a fit."""
     contrasts = planned_contrasts(networks)
     effects = estimate(fit, networks, contrasts, criteria.margin, criteria.confidence)
-    return stand(fit, networks, criteria), effects
+    return compare_with_best(fit, networks, criteria), effects
 
 
 def effects_on_time(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:
     """Estimates the planned effects on log CPU seconds; exponentiated, they are ratios of seconds.
 
     Null hypothesis of each: high and low take equally long. Pairing: within folds, layouts and the other
-    factors. All intervals hold together with `confidence`; they are NaN with one fold.
+    factors. The intervals are simultaneous; they are NaN with one fold.
 
     Args:
-        times: One row a run: network, fold, training_seconds; complete, in any order.
+        times: One row per run, complete, in any order: network, fold, training_seconds.
         networks: The grid.
-        confidence: Of the family.
+        confidence: Of all intervals simultaneously.
 
     Returns:
-        As `estimate`, in log seconds; no margin is set for times, so there are no verdicts.
+        The table of `estimate`, in log seconds, without verdicts: no margin is set for times.
     """
     logs = np.log(times.training_seconds).groupby([times.network, times.fold]).mean().unstack()
     fit = block_fit(logs.loc[[network.name for network in networks]].to_numpy())
@@ -165,11 +166,11 @@ def effects_on_time(times: pd.DataFrame, networks: Sequence[Network], confidence
 
 
 def _fit(runs: pd.DataFrame, networks: Sequence[Network]) -> BlockFit:
-    """Averages the seeds within each cell, and fits; refuses what allows no comparison."""
+    """Fits the means over the seeds; refuses runs that allow no comparison."""
     if not networks:
         raise UserError("every network has a collapsed run: choose a smaller train.learning_rate")
     fit = block_fit(_cells(runs).loc[[network.name for network in networks]].to_numpy())
-    if fit.mse <= ROUNDING**2:
+    if fit.mse <= MIN_ERROR_SD**2:
         raise UserError(
             f"zero error variance: {len(networks)} networks differ by the same amounts in each of {fit.folds}"
             " folds, so no interval can be trusted: check that the runs are no copies, or add to train.folds"
@@ -177,20 +178,40 @@ def _fit(runs: pd.DataFrame, networks: Sequence[Network]) -> BlockFit:
     return fit
 
 
-def _measured(network: Network, runs: pd.DataFrame, confidence: float) -> dict[str, Any]:
-    """Averages a network's sound runs; its runs share the test images out, so they are counted together."""
-    sound = runs[~_collapsed(runs)]
-    row = {"network": network.name} | {key: getattr(network, key) for key in LAYERS}
-    row |= {"runs": len(runs), "collapsed": len(runs) - len(sound)}
-    if sound.empty:
+def _without_overlap(fit: BlockFit, validation_images: int) -> BlockFit:
+    """Widens the intervals to those of networks whose training sets do not overlap (Nadeau & Bengio 2003)."""
+    ratio = validation_images / (TRAIN_IMAGES - validation_images)
+    return replace(fit, variance_factor=1 / fit.folds + ratio)
+
+
+def _most_accurate(fit: BlockFit, networks: Sequence[Network]) -> Network:
+    means = dict(zip(networks, np.round(fit.means, DECIMALS).tolist(), strict=True))
+    return min(networks, key=lambda network: (-means[network], network.multiply_accumulates))
+
+
+def _tabulate(
+    runs: pd.DataFrame, networks: Sequence[Network], comparison: pd.DataFrame, criteria: Criteria
+) -> pd.DataFrame:
+    """Joins the means of all networks with the comparison of those that have no collapsed run."""
+    rows = [_measure(network, runs[runs.network == network.name], criteria) for network in networks]
+    table = pd.DataFrame(rows).merge(comparison, how="left", on="network")
+    table = table.fillna({"tier": "undecided", "meets_target": False, "chosen": False})
+    return table.astype({"meets_target": bool, "chosen": bool})
+
+
+def _measure(network: Network, runs: pd.DataFrame, criteria: Criteria) -> dict[str, Any]:
+    """Averages the runs of a network that did not collapse; their shares of the test images are disjoint."""
+    valid = runs[~_collapsed(runs)]
+    row = describe(network) | {"runs": len(runs), "collapsed": len(runs) - len(valid)}
+    if valid.empty:
         return row
-    row["accuracy"] = float(block_fit(_cells(sound).to_numpy()).means[0])
+    row["accuracy"] = float(block_fit(_cells(valid).to_numpy()).means[0])
     means = ("validation_loss", "train_accuracy")
-    row |= {name: math.fsum(sound[name]) / len(sound) for name in means if name in sound}
-    if "test_correct" in sound:
-        right, images = int(sound.test_correct.sum()), int(sound.test_images.sum())
-        wilson = stats.binomtest(right, images).proportion_ci(confidence, method="wilson")
-        row |= {"test_accuracy": right / images, "test_low": wilson.low, "test_high": wilson.high}
+    row |= {name: math.fsum(valid[name]) / len(valid) for name in means if name in valid}
+    if "test_correct" in valid:
+        correct, images = int(valid.test_correct.sum()), int(valid.test_images.sum())
+        wilson = stats.binomtest(correct, images).proportion_ci(criteria.confidence, method="wilson")
+        row |= {"test_accuracy": correct / images, "test_low": wilson.low, "test_high": wilson.high}
     return row
 
 
@@ -199,27 +220,6 @@ def _collapsed(runs: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """Averages the seeds within each cell: a row a network, a column a fold."""
+    """Averages the seeds within each cell: one row per network, one column per fold."""
     sums = runs.groupby(["network", "fold"])[["validation_correct", "validation_images"]].sum()
     return (sums.validation_correct / sums.validation_images).unstack()
-
-
-def _facts(
-    fit: BlockFit, networks: Sequence[Network], table: pd.DataFrame, criteria: Criteria
-) -> dict[str, Any]:
-    """Collects what the block model shows; None where one fold allows nothing."""
-    known = fit.df > 0
-    means = dict(zip(networks, np.round(fit.means, DECIMALS).tolist(), strict=True))
-    best = min(networks, key=lambda network: (-means[network], network.multiply_accumulates))
-    tiers = {tier: table.network[table.tier == tier].tolist() for tier in ("good", "open", "worse")}
-    return {
-        "df": fit.df,
-        "error_sd": math.sqrt(fit.mse) if known else None,
-        "half_width": fit.best_half_width(criteria.confidence) if known else None,
-        "chosen": next(iter(table.network[table.chosen]), None),
-        "most_accurate": best.name,
-        "good": tiers["good"],
-        "open_tier": tiers["open"],
-        "worse": tiers["worse"],
-        "interaction": interaction(fit, networks, criteria.margin, criteria.confidence),
-    }
