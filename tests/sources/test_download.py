@@ -1,4 +1,4 @@
-"""The download stage: the four files and nothing else, whole or not at all."""
+"""The download stage: the four files and nothing else, complete or not at all."""
 
 import sys
 from pathlib import Path
@@ -6,58 +6,58 @@ from pathlib import Path
 import pytest
 
 import download as stage
-from mnist_cnn.sources import fetch as sources
 from mnist_cnn.core.command import run
-from mnist_cnn.core.mnist import DATASETS, Dataset, md5
 from mnist_cnn.core.paths import PARAMS, raw_directory
+from mnist_cnn.sources import fetch as sources
+from mnist_cnn.sources.idx import FILES, md5
 from tests.support.repositories import TOP, tree
 
 CONTENTS = {"images": b"some images", "labels": b"some labels"}
 EXPECTED = {name: md5(content) for name, content in CONTENTS.items()}
-WHOLE = {"raw/images": b"some images", "raw/labels": b"some labels"}
+COMPLETE = {"raw/images": b"some images", "raw/labels": b"some labels"}
 
 
 @pytest.fixture
-def folder(tmp_path):
+def directory(tmp_path):
     return tmp_path / "data" / "raw"
 
 
 @pytest.fixture
 def fetch(monkeypatch):
-    """Replaces the sources; returns what was asked for, call by call."""
+    """Replaces the sources; returns the names that each call asks for."""
     calls = []
 
-    def fake(_dataset, files, _scratch):
+    def fake(_dataset, files, _temporary):
         calls.append(set(files))
-        return sources.Fetched({name: CONTENTS[name] for name in files}, "a source", ["another: was shut"])
+        return sources.Fetched({name: CONTENTS[name] for name in files}, "a source", ["another: was closed"])
 
     monkeypatch.setattr(stage, "fetch", fake)
     return calls
 
 
 @pytest.mark.usefixtures("fetch")
-def test_writes_the_files_and_nothing_else(folder, capsys):
-    stage.download("MNIST", folder, EXPECTED)
-    assert tree(folder.parent) == WHOLE
+def test_writes_the_files_and_nothing_else(directory, capsys):
+    stage.download("MNIST", directory, EXPECTED)
+    assert tree(directory.parent) == COMPLETE
     out, err = capsys.readouterr()
-    assert out.splitlines()[-1] == f"{folder}: 2 of 2 files from a source"
-    assert err == "tried in vain: another: was shut\n"
+    assert out.splitlines()[-1] == f"{directory}: 2 of 2 files from a source"
+    assert err == "warning: could not download from another: was closed\n"
 
 
-def test_keeps_what_is_right_and_fetches_the_rest(folder, fetch, capsys):
-    folder.mkdir(parents=True)
-    (folder / "images").write_bytes(b"some images")
-    (folder / "labels").write_bytes(b"some label")
+def test_keeps_unchanged_files_and_fetches_the_others(directory, fetch, capsys):
+    directory.mkdir(parents=True)
+    (directory / "images").write_bytes(b"some images")
+    (directory / "labels").write_bytes(b"some label")
     for times in range(2):
-        (folder / "labels.gz").write_bytes(b"left over")
-        stage.download("MNIST", folder, EXPECTED)
+        (directory / "labels.gz").write_bytes(b"left over")
+        stage.download("MNIST", directory, EXPECTED)
         assert fetch == [{"labels"}]
-        assert tree(folder.parent) == WHOLE
-        said = "all 2 files were there" if times else "1 of 2 files from a source"
-        assert capsys.readouterr().out == f"{folder}: {said}\n"
-    before = (folder / "images").stat()
-    stage.download("MNIST", folder, EXPECTED)
-    assert (folder / "images").stat().st_ino == before.st_ino
+        assert tree(directory.parent) == COMPLETE
+        message = "all 2 files were there" if times else "1 of 2 files from a source"
+        assert capsys.readouterr().out == f"{directory}: {message}\n"
+    before = (directory / "images").stat()
+    stage.download("MNIST", directory, EXPECTED)
+    assert (directory / "images").stat().st_ino == before.st_ino
 
 
 @pytest.mark.usefixtures("fetch")
@@ -65,9 +65,9 @@ def test_keeps_what_is_right_and_fetches_the_rest(folder, fetch, capsys):
     "error", [sources.SourceError("none"), OSError("full"), KeyboardInterrupt()], ids=repr
 )
 @pytest.mark.parametrize("moment", ["fetching", "writing", "renaming"])
-def test_a_failure_at_any_moment_leaves_what_was_there(folder, error, moment, monkeypatch):
-    folder.mkdir(parents=True)
-    (folder / "images").write_bytes(b"some images")
+def test_a_failure_at_any_moment_changes_nothing(directory, error, moment, monkeypatch):
+    directory.mkdir(parents=True)
+    (directory / "images").write_bytes(b"some images")
     write, rename = Path.write_bytes, Path.rename
 
     def fail(*_):
@@ -84,17 +84,17 @@ def test_a_failure_at_any_moment_leaves_what_was_there(folder, error, moment, mo
             Path, "rename", lambda path, to: fail() if path.name == "raw" else rename(path, to)
         )
     with pytest.raises(type(error)):
-        stage.download("MNIST", folder, EXPECTED)
-    assert tree(folder.parent) == {"raw/images": b"some images"}
+        stage.download("MNIST", directory, EXPECTED)
+    assert tree(directory.parent) == {"raw/images": b"some images"}
 
 
 @pytest.mark.usefixtures("fetch")
-def test_what_a_killed_download_left_is_removed(folder):
-    left = folder.parent / ".download-x"
-    left.mkdir(parents=True)
-    (left / "half a file").touch()
-    stage.download("MNIST", folder, EXPECTED)
-    assert tree(folder.parent) == WHOLE
+def test_the_leftovers_of_a_killed_download_are_removed(directory):
+    leftover = directory.parent / ".download-x"
+    leftover.mkdir(parents=True)
+    (leftover / "a partial file").touch()
+    stage.download("MNIST", directory, EXPECTED)
+    assert tree(directory.parent) == COMPLETE
 
 
 # The command
@@ -108,8 +108,8 @@ def checkout(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("fetch")
-def test_command_downloads_into_the_folder_of_torchvision(checkout, monkeypatch):
-    monkeypatch.setitem(DATASETS, "MNIST", Dataset(EXPECTED, ()))
+def test_command_downloads_into_the_directory_of_torchvision(checkout, monkeypatch):
+    monkeypatch.setitem(FILES, "MNIST", EXPECTED)
     run(stage.main)
     assert tree(checkout / raw_directory("MNIST")) == CONTENTS
     assert raw_directory("MNIST").as_posix() == "data/raw/MNIST/raw"
@@ -117,19 +117,19 @@ def test_command_downloads_into_the_folder_of_torchvision(checkout, monkeypatch)
 
 def test_a_failure_is_one_message_and_status_1(checkout, monkeypatch):
     monkeypatch.setenv(sources.MIRROR, "ftp://x")
-    monkeypatch.setitem(sys.modules, "torchvision", None)
+    monkeypatch.setattr(sources, "MIRRORS", {"MNIST": ("http://127.0.0.1:9",)})  # nothing listens there
     monkeypatch.setattr(sys, "executable", "no-python")
     with pytest.raises(SystemExit) as end:
         run(stage.main)
-    assert str(end.value).startswith("error: no source could give MNIST\n  MNIST_CNN_MIRROR=ftp://x: ")
-    assert "torchvision" in str(end.value)
+    assert str(end.value).startswith("error: no source could provide MNIST\n  MNIST_CNN_MIRROR=ftp://x: ")
+    assert "torchvision's mirror http://127.0.0.1:9: " in str(end.value)
     assert "no-python" in str(end.value)
-    assert str(end.value).endswith("or put them into data/raw/MNIST/raw; they are checked")
+    assert str(end.value).endswith("or put the files into data/raw/MNIST/raw; their MD5 is checked")
     assert tree(checkout).keys() == {"params.yaml"}
 
 
 @pytest.mark.usefixtures("checkout")
-def test_a_mistake_in_params_is_found_before_the_network_is_touched(fetch):
+def test_a_mistake_in_params_is_found_before_anything_is_downloaded(fetch):
     PARAMS.write_text("data: {dataset: CIFAR}\n")
     with pytest.raises(SystemExit, match="dataset"):
         run(stage.main)
