@@ -50,7 +50,7 @@ def test_folds_normalisation_samples_and_counts_are_written() -> None:
     image = matplotlib.image.imread(io.BytesIO((PLOTS / "samples.png").read_bytes()))
     assert image.shape[:2] == (280, 560)
     first = train.pixels[np.flatnonzero(train.labels == 3)[0]] / 255
-    assert np.abs(1 - image[84:112, :28, 0] - first).max() < 0.01  # a row per class, dark on white
+    assert np.abs(1 - image[84:112, :28, 0] - first).max() < 0.03  # a row per class, dark on white
 
 
 def test_a_class_without_images_is_counted() -> None:
