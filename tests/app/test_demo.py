@@ -24,7 +24,7 @@ from mnist_cnn.core.params import Architecture, Params
 from mnist_cnn.learning.training import predict
 from tests.support.browser import Browser, in_chromium
 from tests.support.params import changed, write_params
-from tests.support.samples import PARAMS
+from tests.support.studies import PARAMS
 from tests.support.repositories import TOP
 
 MEAN, STD, TESTS = 33.0, 78.0, 1000

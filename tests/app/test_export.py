@@ -29,7 +29,7 @@ from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EXPORT, PLOTS, PREPARED
 from mnist_cnn.learning.training import Weights, predict
 from tests.support.digits import make_images, write_study
-from tests.support.samples import CASES, sample
+from tests.support.studies import CASES, sample
 from tests.support.repositories import ENVIRONMENT, TOP
 from tests.support.sentences import CODES, NAME, sentences
 
@@ -126,7 +126,7 @@ def export(folder: Path, *options: str, **environment: str) -> subprocess.Comple
 
 def choice(params: Params, shown: bool = True, case: str = "usual") -> dict[str, Any]:
     """Makes plots/choice.json of a study."""
-    facts = sample(case).facts
+    facts = sample(case).summary
     name = facts["chosen"] or facts["most_accurate"]
     network = next(one for one in params.networks() if one.name == name)
     return json.loads(json.dumps(to_take(network, shown, params)))
@@ -198,9 +198,9 @@ AGREEMENT = {
 
 def card(case: str = "usual", dataset: str = "") -> str:
     one, dataset = sample(case), dataset or CASES[case].data.dataset
-    chosen = choice(CASES[case], one.facts["chosen"] is not None, case)
+    chosen = choice(CASES[case], one.summary["chosen"] is not None, case)
     agreement = AGREEMENT | {"network": f"{chosen['model']}-{chosen['kernel']}", "dataset": dataset}
-    facts = one.facts | {"classes": DATASETS[dataset].classes}
+    facts = one.summary | {"classes": DATASETS[dataset].classes}
     return render_card(agreement, chosen, one.networks, facts)
 
 
@@ -228,7 +228,7 @@ def test_card_has_the_numbers() -> None:
 
 def test_card_says_how_sure_the_choice_is() -> None:
     assert "the least work among the good enough" in card()
-    assert f"% name {sample().facts['in_set'][0]}" in card()
+    assert f"% name {sample().summary['in_set'][0]}" in card()
     assert "so few runs give no measure of chance" in card("one fold")
 
 

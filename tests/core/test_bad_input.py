@@ -36,12 +36,9 @@ import evaluate
 import prepare
 import report
 import timing
-from mnist_cnn.learning import numerics
-from mnist_cnn.statistics import runs
-from mnist_cnn.sources import fetch as sources
 from mnist_cnn.core.command import UserError, run
-from mnist_cnn.core.images import load_test_images, load_training_set
 from mnist_cnn.core.files import read_tensors
+from mnist_cnn.core.images import load_test_images, load_training_set
 from mnist_cnn.core.mnist import DATASETS, SPLITS, Dataset, idx_bytes, md5
 from mnist_cnn.core.params import Params, ParamsError, load_params
 from mnist_cnn.core.paths import (
@@ -57,10 +54,13 @@ from mnist_cnn.core.paths import (
     weights_file,
 )
 from mnist_cnn.core.tables import read_table, write_table
+from mnist_cnn.learning import numerics
+from mnist_cnn.sources import fetch as sources
+from mnist_cnn.statistics import runs
 from tests.support.digits import make_images, write_study
-from tests.support.fake_study import fake_study
 from tests.support.params import changed
 from tests.support.repositories import TOP, tree
+from tests.support.studies import write_simulated_study
 
 TEXT = (TOP / PARAMS).read_text(encoding="utf-8")
 FEW, WHOLE = "few", "whole"  # repositories
@@ -413,7 +413,7 @@ def made(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for fold in (0, 1):
         save_file(weights, top / FEW / WEIGHTS / PLACE / weights_file(0, fold))
     models = {name: params.models[name] for name in ("conv1_linear1", "conv2_linear1")}
-    fake_study(top / WHOLE, changed(params, models=models, folds=(0, 1), kernels={"small": 3, "large": 7}))
+    write_simulated_study(top / WHOLE, changed(params, models=models, folds=(0, 1), kernels={"small": 3, "large": 7}))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(top / WHOLE)
         for main in (compare.main, timing.main):

@@ -26,7 +26,7 @@ from mnist_cnn.reporting import text as words
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import read_array, read_json, read_tensors
 from mnist_cnn.core.params import ParamsError, load_params
-from tests.support.samples import sample
+from tests.support.studies import sample
 from tests.support.repositories import TOP
 
 HACKED = Path("hacked")
@@ -211,8 +211,8 @@ MARKUP = [
 @pytest.mark.parametrize("text", MARKUP)
 def test_markup_in_tables_and_statements_is_refused(text: str) -> None:
     usual = sample()
-    words.refuse_markup(usual.facts, *(one.to_dict("list") for one in (usual.networks, usual.effects)))
-    for content in (usual.facts | {"chosen": text}, usual.facts | {text: 1}, {"a": [{"b": [text]}]}):
+    words.refuse_markup(usual.summary, *(one.to_dict("list") for one in (usual.networks, usual.effects)))
+    for content in (usual.summary | {"chosen": text}, usual.summary | {text: 1}, {"a": [{"b": [text]}]}):
         with pytest.raises(ValueError, match="is no plain name"):
             words.refuse_markup(content)
 

@@ -13,7 +13,7 @@ from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EXPORT, PLOTS
 from mnist_cnn.core.tables import write_table
 from tests.support.digits import write_study
-from tests.support.samples import sample
+from tests.support.studies import sample
 from tests.support.repositories import TOP, commit, copy_sources, run, tree
 
 PAGE = TOP / "docs/model.md"
@@ -42,9 +42,9 @@ def top(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     maker, one = top / "maker", sample()
     copy_sources(maker)
     choices = write_study(maker, params)
-    network = choices.network(*one.facts["chosen"].split("-"))
+    network = choices.network(*one.summary["chosen"].split("-"))
     write_table(maker / PLOTS / "networks.csv", one.networks)
-    write_json(maker / PLOTS / "statements.json", one.facts)
+    write_json(maker / PLOTS / "statements.json", one.summary)
     write_json(maker / PLOTS / "choice.json", to_take(network, True, choices))
     run(top, "git init --quiet --bare public.git")
     run(maker, "git init --quiet")

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy._core import _multiarray_umath as numpy_core
 
+from mnist_cnn.core.grid import Network
 from mnist_cnn.reporting.figures import (
     accuracy_cost,
     effects,
@@ -29,8 +30,6 @@ from mnist_cnn.reporting.figures import (
     timing,
 )
 from mnist_cnn.reporting.figures.style import TIERS
-from mnist_cnn.core.grid import Network
-from tests.support.samples import about
 
 TOP = Path(__file__).parents[2]
 Drawn = dict[str, dict[str, Figure]]  # of each grid, of each figure

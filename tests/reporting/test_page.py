@@ -15,9 +15,8 @@ from mnist_cnn.core.paths import FIGURES, REPORT
 from mnist_cnn.reporting.html import render_page, to_html
 from mnist_cnn.reporting.text import MARKERS, SUFFIXES
 from tests.support.browser import Browser, in_chromium
-from tests.support.fake_study import fake_study
 from tests.support.params import changed
-from tests.support.samples import PARAMS
+from tests.support.studies import PARAMS, write_simulated_study
 
 WIDTHS = (360, 1400)
 # A page in a frame is as wide as the frame, down to widths that no window of the browser can have.
@@ -60,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs the stages behind `evaluate`, in a folder of its own."""
     folder = tmp_path_factory.mktemp("study")
     models = {name: PARAMS.models[name] for name in ("conv1_linear1", "conv2_linear1", "conv2_linear2")}
-    fake_study(folder, changed(PARAMS, models=models, folds=(0, 1, 2)))
+    write_simulated_study(folder, changed(PARAMS, models=models, folds=(0, 1, 2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("plots").mkdir()

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import vl_convert
 import yaml
-from tests.support.fake_study import fake_study
-from tests.support.params import changed
 
 import compare
 import timing
-from mnist_cnn.reporting import dvc_plots as plots_page
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import load_params
+from mnist_cnn.reporting import dvc_plots as plots_page
 from tests.support.browser import Browser, in_chromium
+from tests.support.params import changed
+from tests.support.studies import write_simulated_study
 
 TOP = Path(__file__).parents[2]
 PIPELINE = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_study(top: Path, large: int) -> None:
     params = load_params(TOP / "params.yaml")
-    fake_study(top, changed(params, kernels=params.kernels | {"large": large}))
+    write_simulated_study(top, changed(params, kernels=params.kernels | {"large": large}))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(top)
         compare.main()

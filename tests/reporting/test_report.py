@@ -20,8 +20,8 @@ from mnist_cnn.reporting.text import (
     replace_answer,
     told,
 )
-from tests.support.samples import CASES, Sample, sample
 from tests.support.sentences import CODES, NAME, sentences
+from tests.support.studies import CASES, Sample, sample
 
 FIGURES = {"accuracy_cost", "effects", "interaction", "learning_curves", "mistakes", "ranking"}
 VERDICTS = {  # verdict and direction: what it is called
@@ -49,15 +49,15 @@ VERDICTS = {  # verdict and direction: what it is called
 
 
 def report(one: Sample, language: str) -> str:
-    return render_report(one.networks, one.effects, one.facts, one.curves, one.confusion, language)
+    return render_report(one.networks, one.effects, one.summary, one.curves, one.confusion, language)
 
 
 def answer(one: Sample, language: str, folder: str = "") -> str:
-    return render_answer(one.networks, one.effects, one.facts, language, folder)
+    return render_answer(one.networks, one.effects, one.summary, language, folder)
 
 
 def with_facts(**facts: object) -> Sample:
-    return replace(sample(), facts=sample().facts | facts)
+    return replace(sample(), facts=sample().summary | facts)
 
 
 def timing(case: str = "usual") -> pd.DataFrame:
@@ -124,7 +124,7 @@ def test_each_verdict_has_its_words(verdict: str, direction: int) -> None:
 
 
 def test_answer_names_the_choice_and_what_a_repeat_would_name() -> None:
-    chosen = sample().facts["chosen"]
+    chosen = sample().summary["chosen"]
     assert "5×5 kernels. A repeat would most likely name it or a-b; whichever" in answer(
         with_facts(in_set=["a-b", chosen]), "en"
     )
@@ -136,7 +136,7 @@ def test_answer_names_the_choice_and_what_a_repeat_would_name() -> None:
 
 def test_none_is_chosen() -> None:
     one = sample("none chosen")
-    best = one.facts["most_accurate"]
+    best = one.summary["most_accurate"]
     assert f"**None is shown good enough.** The most accurate is {best}." in answer(one, "en")
     assert "would most likely name none." in answer(one, "en")
     assert "скорее всего, не назвал бы ни одной." in answer(one, "ru")

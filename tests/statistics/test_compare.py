@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fake_study import fake_study, seconds
-from tests.support.params import changed
 
 import compare
 import timing
@@ -19,8 +17,10 @@ from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import read_json
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, REFERENCE
-from mnist_cnn.statistics.runs import load_runs
 from mnist_cnn.core.tables import read_table, write_table
+from mnist_cnn.statistics.runs import load_runs
+from tests.support.params import changed
+from tests.support.studies import true_seconds, write_simulated_study
 
 TOP = Path(__file__).parents[2]
 WRITTEN = {
@@ -41,7 +41,7 @@ def params() -> Params:
 
 def study(folder: Path, params: Params, seed: int = 0, clock: float = 1.0) -> Path:
     """Makes a study and compares it, below `folder`, where the test then works."""
-    fake_study(folder, params, seed, clock)
+    write_simulated_study(folder, params, seed, clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         compare.main()
@@ -118,7 +118,7 @@ def test_one_fold_states_nothing_and_succeeds(params: Params, tmp_path: Path) ->
 
 def test_collapsed_network_has_no_accuracy_of_its_own(params: Params, tmp_path: Path) -> None:
     params = changed(params, folds=(0, 1))
-    fake_study(tmp_path, params)
+    write_simulated_study(tmp_path, params)
     path = tmp_path / EVALUATION / "conv1_linear1/small/runs.csv"
     write_table(path, read_table(path).assign(validation_correct=1100))
     with pytest.MonkeyPatch.context() as patch:
@@ -216,7 +216,7 @@ def test_comparing_needs_no_pytorch_and_says_what_it_found() -> None:
 def test_times_are_ratios_with_intervals(compared: Path, params: Params) -> None:
     table = read_table(compared / "plots/timing.csv")
     networks, effects = (table[table.kind == kind].set_index("name") for kind in ("network", "effect"))
-    truth = {network.name: seconds(network) for network in params.networks()}
+    truth = {network.name: true_seconds(network) for network in params.networks()}
     assert networks.seconds.to_dict() == pytest.approx(truth, rel=0.05)
     assert read_json(compared / "metrics/timing.json") == {"cpu_seconds": networks.seconds.to_dict()}
     pairs = [(truth[f"{model}-large"], truth[f"{model}-small"]) for model in params.models]

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.fake_study import MACHINE, fake_study, seconds
-from tests.support.params import changed
 
-from mnist_cnn.statistics import runs
 from mnist_cnn.core.command import UserError
-from mnist_cnn.core.images import load_training_set
 from mnist_cnn.core.files import write_json
+from mnist_cnn.core.images import load_training_set
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EVALUATION, PREPARED, REFERENCE, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
+from mnist_cnn.statistics import runs
+from tests.support.params import changed
+from tests.support.studies import MACHINE, true_seconds, write_simulated_study
 
 TOP = Path(__file__).parents[2]
 FIRST = "conv1_linear1/small"
@@ -33,7 +33,7 @@ def params() -> Params:
 @pytest.fixture(scope="module")
 def made(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    fake_study(folder, params)
+    write_simulated_study(folder, params)
     return folder
 
 
@@ -172,7 +172,7 @@ def test_timing_names_every_machine(params: Params) -> None:
     assert machine == MACHINE
     last = params.networks()[-1]
     mean = times[times.network == last.name].training_seconds.mean()
-    assert mean == pytest.approx(seconds(last), rel=0.05)
+    assert mean == pytest.approx(true_seconds(last), rel=0.05)
     write_json(TIMING / FIRST / "timing_machine.json", MACHINE | {"processor": "Another", "cores": 4})
     words = runs.load_timing(params)[1]
     assert (words["processor"], words["cores"]) == ("Another / Test processor", "4 / 2")

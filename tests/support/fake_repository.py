@@ -10,22 +10,24 @@ import timing
 from mnist_cnn.core.mnist import DATASETS, md5
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import PARAMS, raw_directory
-from tests.support.fake_study import fake_study
 from tests.support.params import changed
 from tests.support.repositories import TOP, commit, copy_sources, run
+from tests.support.studies import write_simulated_study
 
 
 def make_repository(folder: Path) -> Path:
     """Makes it, with a branch `main` of one commit.
 
-    The data are those of `fake_study`, metrics and tables what `compare` and `timing` make of them. Something
-    small stands for the files of MNIST, and `download` there takes it for them; so it does for each output
-    that is left.
+    The data are those of `write_simulated_study`, the tables what `compare` and `timing` make of it.
+    Small files take the place of MNIST's, and their checksums are in the code there; each other output is a
+    small file too.
     """
     copy_sources(folder)
     params = load_params(TOP / PARAMS)
     models = {name: params.models[name] for name in list(params.models)[:2]}
-    fake_study(folder, changed(params, models=models, kernels={"small": 3, "large": 7}, folds=(0, 1, 2)))
+    write_simulated_study(
+        folder, changed(params, models=models, kernels={"small": 3, "large": 7}, folds=(0, 1, 2))
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         compare.main()

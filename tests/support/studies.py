@@ -1,0 +1,210 @@
+"""Simulated studies with known effects: the files that `compare` and `timing` read, and their results."""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mnist_cnn.core.files import write_tensors
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import Images, Normalisation, TrainingSet, save_prepared, stratified_folds
+from mnist_cnn.core.machine import Machine
+from mnist_cnn.core.mnist import CLASS_NAMES, NOT_CLASSIFIED, TEST_IMAGES, TRAIN_IMAGES
+from mnist_cnn.core.params import Params, Targets, load_params
+from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
+from mnist_cnn.core.tables import write_table
+from mnist_cnn.documents import StudySummary
+from mnist_cnn.statistics.confusion import confusion, missed_by_all
+from mnist_cnn.statistics.runs import EVALUATED, describe
+from mnist_cnn.statistics.study import analyse
+from tests.support.params import changed, write_params
+from tests.support.repositories import TOP
+
+FOLD_SD, RUN_SD = 0.0010, 0.0007  # as on MNIST
+MACHINE = Machine(processor="Test processor", cores="2", system="Linux x86_64", python="3.11", torch="2.14.1")
+PARAMS = load_params(TOP / "params.yaml")
+LAST_MODEL = dict([list(PARAMS.models.items())[-1]])
+HIGH_TARGETS = Targets(**dict.fromkeys(CLASS_NAMES, 0.9999))
+CASES: dict[str, Params] = {
+    "usual": PARAMS,
+    "one fold": changed(PARAMS, folds=(0,)),
+    "two folds": changed(PARAMS, folds=(0, 1)),
+    "two seeds": changed(PARAMS, seeds=(0, 1)),
+    "none chosen": changed(
+        PARAMS, compare=PARAMS.compare.model_copy(update={"target_accuracy": HIGH_TARGETS})
+    ),
+    "one kernel": changed(PARAMS, kernels={"medium": 5}),
+    "four kernels": changed(PARAMS, kernels={"tiny": 1, "small": 3, "medium": 5, "large": 7}),
+    "one layout": changed(PARAMS, models=LAST_MODEL),
+    "one network": changed(PARAMS, models=LAST_MODEL, kernels={"medium": 5}),
+    "a run collapsed": PARAMS,
+    "a network collapsed": PARAMS,
+    "clothes": changed(PARAMS, data=PARAMS.data.model_copy(update={"dataset": "FashionMNIST"})),
+}
+
+
+def true_accuracy(network: Network) -> float:
+    """Returns an accuracy that is close to what MNIST gives."""
+    kernel = 0.0022 * min(network.kernel_size - 3, 2) / 2 - 0.0001 * max(network.kernel_size - 5, 0)
+    layers = 0.0031 * (network.conv_layers > 1) + 0.0008 * (network.conv_layers > 2)
+    return 0.9840 + kernel + layers + 0.0005 * (network.linear_layers - 1)
+
+
+def true_seconds(network: Network) -> float:
+    """Returns the CPU seconds of a run."""
+    return 6 + network.multiply_accumulates / 3e5
+
+
+def simulate_runs(params: Params, seed: int = 0) -> pd.DataFrame:
+    """Simulates plots/runs.csv."""
+    rng = np.random.default_rng(seed)
+    fold_effect = rng.normal(0, FOLD_SD, params.data.folds)
+    images, pairs = TRAIN_IMAGES // params.data.folds, list(product(params.train.seeds, params.train.folds))
+    rows = []
+    for network in params.networks():
+        for index, (run_seed, fold) in enumerate(pairs):
+            accuracy = true_accuracy(network) + fold_effect[fold] + rng.normal(0, RUN_SD)
+            tests = len(range(index, TEST_IMAGES, len(pairs)))
+            counts = round(images * accuracy), images, 3.3 * (1 - accuracy), round(tests * accuracy), tests
+            rows.append(
+                {
+                    **describe(network),
+                    **{"seed": run_seed, "fold": fold},
+                    **dict(zip(EVALUATED, counts, strict=True)),
+                    **{"train_loss": 2 * (1 - accuracy), "train_accuracy": accuracy + 0.004},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def simulate_curve(params: Params, accuracy: float) -> pd.DataFrame:
+    """Simulates a learning curve that ends at an accuracy."""
+    share = np.arange(1, params.train.curve_points + 1) / params.train.curve_points
+    error = (1 - accuracy) * share**-0.8
+    return pd.DataFrame(
+        {
+            **{"epoch": params.train.epochs * share},
+            **{"train_loss": 3.6 * error, "train_accuracy": 1 - 0.9 * error},
+            **{"validation_loss": 3.3 * error, "validation_accuracy": 1 - error},
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The results of a study, from which texts and figures are made."""
+
+    networks: pd.DataFrame
+    effects: pd.DataFrame
+    summary: StudySummary
+    curves: pd.DataFrame
+    confusion: pd.DataFrame
+    missed: pd.DataFrame
+
+
+@cache
+def sample(case: str = "usual") -> Sample:
+    """Simulates and analyses the study of one of `CASES`."""
+    params = CASES[case]
+    runs = simulate_runs(params)
+    if "collapsed" in case:
+        runs.loc[range(1 if "run" in case else len(params.train.folds)), "validation_correct"] = 1135
+    study = analyse(runs, params)
+    curves = [
+        simulate_curve(params, true_accuracy(network)).assign(**describe(network))
+        for network in params.networks()
+    ]
+    columns = ["network", "model", "kernel", "kernel_size", *curves[0].columns[:5]]
+    labels = np.arange(600, dtype=np.uint8) % 10
+    predicted = np.where(np.arange(600) % 50 < 2, (labels + 3) % 10, labels).astype(np.uint8)[np.newaxis]
+    return Sample(
+        study.networks,
+        study.effects,
+        study.summary,
+        pd.concat(curves, ignore_index=True)[columns],
+        confusion(labels, predicted, study.summary.classes),
+        missed_by_all(labels, predicted, np.full(predicted.shape, 0.9, np.float32)),
+    )
+
+
+def simulate_images(count: int, rng: np.random.Generator) -> Images:
+    """Simulates images that show their label as the height of a bar."""
+    labels = rng.integers(0, 10, count).astype(np.uint8)
+    pixels = np.zeros((count, 28, 28), np.uint8)
+    for label in range(10):
+        pixels[labels == label, 2 * label + 4 : 2 * label + 7, 6:22] = 250
+    return Images(pixels, labels)
+
+
+def simulate_predictions(
+    labels: NDArray[np.uint8], correct: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Simulates predictions, so many of them correct; the first images are wrong more often than others."""
+    predicted = labels.copy()
+    order = np.argsort(np.arange(len(labels)) + rng.exponential(60, len(labels)))
+    missed = order[: len(labels) - correct]
+    predicted[missed] = (labels[missed] + rng.choice([1, 2, 5], len(missed))) % 10
+    return predicted
+
+
+def write_simulated_study(folder: Path, params: Params, seed: int = 0, clock: float = 1.0) -> None:
+    """Writes params.yaml and the files in data/ that `compare` and `timing` read.
+
+    Args:
+        folder: The top of a repository.
+        params: Its parameters.
+        seed: Another seed gives other noise.
+        clock: Factor of the measured times; nothing else changes with it.
+    """
+    rng = np.random.default_rng(12)
+    train, test = (simulate_images(count, rng) for count in (TRAIN_IMAGES, TEST_IMAGES))
+    folds = stratified_folds(train.labels, params.data.folds, params.data.seed)
+    data = TrainingSet(train, folds, Normalisation(mean=33.0, std=78.0))
+    save_prepared(folder / PREPARED, data, test)
+    write_params(folder, params)
+    runs = simulate_runs(params, seed)
+    for index, network in enumerate(params.networks()):
+        rng = np.random.default_rng([seed, index])  # another network changes no predictions of this one
+        own = runs[runs.network == network.name].reset_index(drop=True)
+        write_table(folder / EVALUATION / network.path / "runs.csv", own[["seed", "fold", *EVALUATED]])
+        accuracies = own.validation_correct / own.validation_images
+        curves = [
+            simulate_curve(params, accuracy).assign(seed=run.seed, fold=run.fold)
+            for run, accuracy in zip(own.itertuples(), accuracies, strict=True)
+        ]
+        write_table(folder / TRAINING / network.path / "curves.csv", pd.concat(curves))
+        seconds = clock * true_seconds(network) * np.exp(rng.normal(0, 0.03, len(own)))
+        times = own[["seed", "fold"]].assign(training_seconds=seconds, validation_seconds=seconds / 20)
+        write_table(folder / TIMING / network.path / "timing.csv", times)
+        MACHINE.write(folder / TIMING / network.path / "timing_machine.json")
+        write_predictions(folder, network, own, params, data, test, rng)
+
+
+def write_predictions(
+    folder: Path,
+    network: Network,
+    runs: pd.DataFrame,
+    params: Params,
+    data: TrainingSet,
+    test: Images,
+    rng: np.random.Generator,
+) -> None:
+    """Writes predictions that agree with the counts of a network's runs."""
+    seeds = params.train.seeds
+    validation = np.full((len(seeds), TRAIN_IMAGES), NOT_CLASSIFIED, np.uint8)
+    test_labels = np.empty_like(test.labels)
+    for index, run in enumerate(runs.itertuples()):
+        inside, share = data.inside(run.fold), slice(index, None, len(runs))
+        predicted = simulate_predictions(data.images.labels[inside], run.validation_correct, rng)
+        validation[seeds.index(run.seed), inside] = predicted
+        test_labels[share] = simulate_predictions(test.labels[share], run.test_correct, rng)
+    tensors = {
+        "validation_labels": validation,
+        "validation_probabilities": np.where(validation == NOT_CLASSIFIED, 0, 0.9).astype(np.float32),
+        "test_labels": test_labels,
+    }
+    write_tensors(folder / EVALUATION / network.path / "predictions.safetensors", tensors)
