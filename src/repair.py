@@ -1,12 +1,14 @@
-"""Mends what a kill left of DVC's own files; `make repro` does it first.
+"""Repairs DVC's own files after a kill; `make repro` runs it first.
 
-DVC writes dvc.lock and .dvc/tmp/rwlock in place: a kill at that moment leaves them cut, and DVC refuses to
-start. dvc.lock comes back from the last commit, or goes: what was finished since then comes out of DVC's
-cache and is not trained again. The other one says only who is at work, which nobody is, and goes. So do
-copies in DVC's cache that were not finished.
+DVC writes dvc.lock and .dvc/tmp/rwlock in place, so a kill at that moment leaves them truncated, and DVC
+refuses to start. dvc.lock is restored from the last commit, or removed if no commit has it: the stages that
+have finished since then are restored from DVC's cache and not run again. A dvc.lock with a merge conflict is
+not changed. .dvc/tmp/rwlock lists the running stages, of which there are none, and is removed. So are
+unfinished copies in DVC's cache.
 """
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,16 +21,17 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # type: ignore[import-untyped]
 from dvc.utils.serialize import ParseError, load_yaml  # type: ignore[import-untyped]
 from voluptuous import Invalid
 
-from mnist_cnn.core.command import run
-from mnist_cnn.core.files import replacing
+from mnist_cnn.core.command import UserError, run
+from mnist_cnn.core.files import write_bytes
 from mnist_cnn.core.paths import LOCK
 
 TMP, CACHE = Path(".dvc/tmp"), Path(".dvc/cache")
-UNTOUCHED_SECONDS = 60.0  # workers of a queue copy too, without the lock of this folder
+CONFLICT = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)  # git's markers
+UNTOUCHED_SECONDS = 60.0  # the workers of a queue copy as well, without the lock of this repository
 
 
-def is_cut(path: Path, read: Callable[[Path], Any]) -> bool:
-    """Returns whether a file is there and cannot be read."""
+def is_truncated(path: Path, read: Callable[[Path], Any]) -> bool:
+    """Returns whether a file exists and cannot be read."""
     try:
         if path.exists():
             read(path)
@@ -37,26 +40,40 @@ def is_cut(path: Path, read: Callable[[Path], Any]) -> bool:
     return False
 
 
-def mend() -> None:
-    """Replaces what is cut, and says so."""
-    rwlock = TMP / "rwlock"
-    if is_cut(rwlock, lambda path: json.loads(path.read_bytes())):
-        rwlock.unlink()
-        print(f"{rwlock} was cut: removed")
-    if is_cut(LOCK, lambda path: COMPILED_LOCKFILE_SCHEMA(load_yaml(path))):
-        committed = subprocess.run(["git", "show", f"HEAD:{LOCK}"], capture_output=True, check=False)
-        if committed.returncode:
-            LOCK.unlink()
-        else:
-            with replacing(LOCK) as part:
-                part.write_bytes(committed.stdout)
-        print(f"{LOCK} was cut: {'removed' if committed.returncode else 'the committed one is back'}")
+def repair_rwlock() -> None:
+    """Removes .dvc/tmp/rwlock if it is truncated."""
+    path = TMP / "rwlock"
+    if is_truncated(path, lambda path: json.loads(path.read_bytes())):
+        path.unlink()
+        print(f"{path} was truncated and has been removed")
 
 
-def sweep() -> None:
-    """Removes unfinished copies, if nobody can be at work on them."""
+def repair_lock() -> None:
+    """Restores or removes dvc.lock if it is truncated.
+
+    Raises:
+        UserError: It contains a merge conflict.
+    """
+    if not is_truncated(LOCK, lambda path: COMPILED_LOCKFILE_SCHEMA(load_yaml(path))):
+        return
+    if CONFLICT.search(LOCK.read_bytes()):
+        raise UserError(
+            f"{LOCK} contains a merge conflict: resolve it, or take one side with "
+            f"`git checkout --ours {LOCK}` or `git checkout --theirs {LOCK}`"
+        )
+    committed = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True, check=False)
+    if committed.returncode:
+        LOCK.unlink()
+        print(f"{LOCK} was truncated and has been removed")
+    else:
+        write_bytes(LOCK, committed.stdout)
+        print(f"{LOCK} was truncated and has been restored from the last commit")
+
+
+def remove_unfinished_copies() -> None:
+    """Removes temporary files from DVC's cache that no process is writing."""
     for copy in CACHE.rglob(".*.tmp"):
-        with suppress(FileNotFoundError):  # finished meanwhile
+        with suppress(FileNotFoundError):  # its process has just finished it
             if copy.stat().st_mtime < time.time() - UNTOUCHED_SECONDS:
                 copy.unlink()
 
@@ -65,11 +82,12 @@ def main() -> None:
     """Runs the command."""
     TMP.mkdir(exist_ok=True)
     try:
-        with make_lock(str(TMP / "lock")):  # DVC writes them while it holds this
-            mend()
-            sweep()
+        with make_lock(str(TMP / "lock")):  # DVC holds it while it writes these files
+            repair_rwlock()
+            repair_lock()
+            remove_unfinished_copies()
     except LockError:
-        print("DVC is at work: nothing to mend")
+        print("DVC is running: there is nothing to repair")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Proves committed results: trains and evaluates again from nothing, and compares.
+"""Verifies the committed results: trains and evaluates again from the raw data, and compares.
 
     python src/verify.py [NETWORK ...]       as `make verify NETWORKS="conv1_linear1-small …"` does
-    python src/verify.py --fingerprint       this machine alone, a few seconds
+    python src/verify.py --fingerprint       checks this machine alone, in a few seconds
 
-Reads the last commit (a clone of it, with a DVC cache of its own, in a temporary folder) and data/raw. Says
-for each network *same bits*, *same counts* or *different*; with no network named, also whether each committed
-table, figure and text comes out the same. Exit status 1 if anything is different. Writes nothing.
+Reads the last commit (a clone of it in a temporary directory, with its own DVC cache) and data/raw. Prints
+for each network *same bits*, *same counts* or *different*; if no network is named, also which committed
+tables, figures and texts differ. The exit status is 1 if anything is different. Writes nothing.
 """
 
 import argparse
@@ -14,37 +14,88 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from mnist_cnn.core.command import UserError, run
-from mnist_cnn.core.params import load_params
-from mnist_cnn.core.paths import EVALUATION, LOCK, PARAMS, PLOTS, RAW, raw_directory
+from mnist_cnn.core.grid import Network
+from mnist_cnn.core.params import Params, load_params
+from mnist_cnn.core.paths import EVALUATION, LOCK, PARAMS, PLOTS, RAW, TRAINING, WEIGHTS, raw_directory
 from mnist_cnn.core.tables import read_table
-from mnist_cnn.learning import numerics
-from mnist_cnn.verify import EXPORTED, first_difference, folders, same_bits
+from mnist_cnn.fingerprint import EXPECTED, fingerprint
+
+REPEATABLE = (WEIGHTS, TRAINING, EVALUATION)  # what a network's stages write, without measured times
+EXPORTED = {
+    f"data/export/{file}" for file in ("README.md", "agreement.json", "model.onnx", "model.safetensors")
+}
+COUNTS = ["validation_correct", "validation_images", "test_correct", "test_images"]
+RUN = ["seed", "fold"]
+
+
+def outputs(network: Network) -> set[str]:
+    """Returns the paths of a network's outputs that have the same bits each time."""
+    return {(directory / network.path).as_posix() for directory in REPEATABLE}
+
+
+def recorded(lock: Mapping[str, Any], paths: Collection[str]) -> dict[str, str]:
+    """Returns the hashes of some outputs in the content of dvc.lock: path → hash."""
+    outs = (out for stage in lock["stages"].values() for out in stage.get("outs", ()))
+    return {out["path"]: out["md5"] for out in outs if out["path"] in paths}
+
+
+def same_bits(committed: Mapping[str, Any], repeated: Mapping[str, Any], paths: Collection[str]) -> bool:
+    """Returns whether two dvc.lock files contain all of these outputs, with the same hashes."""
+    hashes = recorded(committed, paths)
+    return len(hashes) == len(paths) and hashes == recorded(repeated, paths)
+
+
+def first_difference(committed: pd.DataFrame, repeated: pd.DataFrame) -> str | None:
+    """Compares the numbers of correct predictions of a network's runs.
+
+    Args:
+        committed: The network's rows of plots/runs.csv.
+        repeated: What `evaluate` wrote: the columns of `RUN` and `COUNTS`, one row per run.
+
+    Returns:
+        None if all numbers are equal; otherwise the first run that differs, and the largest difference.
+    """
+    both = committed[RUN + COUNTS].merge(repeated[RUN + COUNTS], on=RUN, how="outer", suffixes=("", "_now"))
+    both = both.sort_values(RUN)
+    differences = pd.concat([both[name] - both[f"{name}_now"] for name in COUNTS], axis=1).abs()
+    different = both[differences.isna().any(axis=1) | (differences > 0).any(axis=1)]
+    if different.empty:
+        return None
+    first, largest = different.iloc[0], float(differences.to_numpy().max())
+    name = f"seed {first['seed']:.0f}, fold {first['fold']:.0f}"
+    if np.isnan(largest):
+        return f"{name}: this run exists only once"
+    before, now = (float(first[column]) for column in ("validation_correct", "validation_correct_now"))
+    return (
+        f"{name}: {before:.0f} validation images were correct, now {now:.0f} are; "
+        f"the largest difference of a run is {largest:.0f} images"
+    )
 
 
 def check_fingerprint() -> None:
-    """Says whether this machine computes the bits that are committed; a warning, if not."""
-    numerics.choose("portable")
-    from mnist_cnn.fingerprint import EXPECTED, fingerprint
-
+    """Prints whether this machine computes the committed bits; a warning if it does not."""
     found = fingerprint()
     if found == EXPECTED:
         print(f"fingerprint {found}: this machine computes the committed bits")
     else:
         print(
-            f"warning: fingerprint {found}, expected {EXPECTED}: this machine computes other bits than those "
-            "committed, so accuracies can differ by a few images (docs/reproducibility.md)",
+            f"warning: fingerprint {found}, expected {EXPECTED}: this machine does not compute the committed "
+            "bits, so accuracies can differ by a few images (docs/reproducibility.md)",
             file=sys.stderr,
         )
 
 
 def command(*words: str, cwd: Path | None = None) -> str:
-    """Runs a program; returns what it prints.
+    """Runs a program and returns what it printed.
 
     Raises:
         UserError: It failed.
@@ -55,76 +106,90 @@ def command(*words: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def train_again(clone: Path, stages: list[str]) -> None:
-    """Reproduces stages in a clone that has nothing but the raw data."""
-    shutil.copytree(RAW, clone / RAW)
-    dvc = [sys.executable, "-m", "dvc"]
-    command(*dvc, "config", "--local", "cache.dir", str(clone.parent / "cache"), cwd=clone)
-    words = [*dvc, "repro", "--force", "--no-run-cache", *stages]
-    if subprocess.run(words, cwd=clone, check=False).returncode:
-        raise UserError(f"the stages failed in {clone}")
+def clone_repository(directory: Path) -> Path:
+    """Clones the repository; returns the directory of the clone that corresponds to the current one."""
+    top, prefix = (
+        command("git", "rev-parse", option).rstrip("\n") for option in ("--show-toplevel", "--show-prefix")
+    )
+    command("git", "clone", "--quiet", "--shared", top, str(directory))
+    return directory / prefix
 
 
 def committed_file(path: Path, clone: Path) -> str:
-    """Returns a file's content in the commit that was cloned."""
-    return command("git", "show", f"HEAD:{path.as_posix()}", cwd=clone)
+    """Returns the content of a file in the commit that was cloned."""
+    return command("git", "show", f"HEAD:./{path.as_posix()}", cwd=clone)
 
 
 def changed_files(clone: Path) -> list[str]:
-    """Returns the committed files that came out different, but for measured times and DVC's own hashes."""
-    changed = command("git", "diff", "--name-only", "HEAD", cwd=clone).splitlines()
-    return [name for name in changed if not Path(name).name.startswith("timing") and Path(name) != LOCK]
+    """Returns the committed files that are different now, except measured times and DVC's hashes."""
+    names = command("git", "diff", "--relative", "--name-only", "HEAD", cwd=clone).splitlines()
+    return [name for name in names if not Path(name).name.startswith("timing") and Path(name) != LOCK]
+
+
+def select(names: list[str], params: Params) -> list[Network]:
+    """Returns the networks with these names, or all networks if there is no name."""
+    networks = {network.name: network for network in params.networks()}
+    for name in names:
+        if name not in networks:
+            raise UserError(f"no network {name!r} in the last commit; its networks are {', '.join(networks)}")
+    return [networks[name] for name in names or networks]
+
+
+def reproduce(clone: Path, cache: Path, stages: list[str]) -> None:
+    """Runs stages, or all stages if none is named, in a clone that has nothing but the raw data."""
+    shutil.copytree(RAW, clone / RAW)
+    dvc = [sys.executable, "-m", "dvc"]
+    command(*dvc, "config", "--local", "cache.dir", str(cache), cwd=clone)
+    words = [*dvc, "repro", "--force", "--no-run-cache", *stages]
+    if subprocess.run(words, cwd=clone, check=False).returncode:
+        raise UserError("`dvc repro` failed in a clone of the last commit; its messages are above")
+
+
+def verdict(network: Network, locks: tuple[Any, Any], runs: pd.DataFrame, clone: Path) -> str:
+    """Returns *same bits*, *same counts*, or *different* with the first difference."""
+    if same_bits(*locks, outputs(network)):
+        return "same bits"
+    rows = runs[runs["network"] == network.name]
+    difference = first_difference(rows, read_table(clone / EVALUATION / network.path / "runs.csv"))
+    return f"different: {difference}" if difference else "same counts"
 
 
 def verify(names: list[str]) -> bool:
-    """Verifies networks, or everything if none is named; returns whether nothing was different."""
-    right = True
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        clone = Path(folder, "clone")
-        command("git", "clone", "--quiet", "--shared", ".", str(clone))
+    """Verifies networks, or everything if no name is given; returns whether nothing is different."""
+    with tempfile.TemporaryDirectory(prefix="verify-") as directory:
+        clone = clone_repository(Path(directory, "clone"))
         params = load_params(clone / PARAMS)
-        networks = {network.name: network for network in params.networks()}
-        for name in names:
-            if name not in networks:
-                raise UserError(f"no network {name!r} in the last commit: there are {', '.join(networks)}")
-        raw = raw_directory(params.data.dataset)
+        networks, raw = select(names, params), raw_directory(params.data.dataset)
         if not raw.is_dir():
-            raise UserError(f"{raw} is not here: run `dvc repro download` first")
-        train_again(clone, [f"evaluate@{name}" for name in names])
-        committed, again = (
-            yaml.safe_load(text) for text in (committed_file(LOCK, clone), (clone / LOCK).read_text())
-        )
+            raise UserError(f"{raw} is missing; run `dvc repro download` first")
+        committed = yaml.safe_load(committed_file(LOCK, clone))
         runs = pd.read_csv(io.StringIO(committed_file(PLOTS / "runs.csv", clone)))
-        for name in names or networks:
-            place = networks[name].path
-            if same_bits(committed, again, folders(place)):
-                print(f"{name}: same bits")
-                continue
-            rows = runs[runs["network"] == name]
-            difference = first_difference(rows, read_table(clone / EVALUATION / place / "runs.csv"))
-            print(f"{name}: {f'different: {difference}' if difference else 'same counts'}")
-            right = right and difference is None
-        changed = [] if names else changed_files(clone)
-        if not names and not same_bits(committed, again, EXPORTED):
-            changed.append("the exported network")
-        for name in changed:
-            print(f"{name}: different from what is committed")
-        if not names and not changed:
-            print("tables, figures, texts and the exported network: same bytes")
-    return right and not changed
+        reproduce(clone, Path(directory, "cache"), [f"evaluate@{name}" for name in names])
+        locks = committed, yaml.safe_load((clone / LOCK).read_text(encoding="utf-8"))
+        verdicts = {network.name: verdict(network, locks, runs, clone) for network in networks}
+        if not names:
+            verdicts |= dict.fromkeys(changed_files(clone), "different from what is committed")
+            exported = "same bits" if same_bits(*locks, EXPORTED) else "different from what is committed"
+            verdicts["the exported network and its card"] = exported
+    for name, found in verdicts.items():
+        print(f"{name}: {found}")
+    different = any(found.startswith("different") for found in verdicts.values())
+    if not names and not different:
+        print("all committed tables, figures and texts: same bytes")
+    return not different
 
 
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "networks", nargs="*", metavar="NETWORK", help="such as conv1_linear1-small; default all"
+        "networks", nargs="*", metavar="NETWORK", help="such as conv1_linear1-small; default: all"
     )
     parser.add_argument("--fingerprint", action="store_true", help="check this machine alone")
-    wanted = parser.parse_args()
+    arguments = parser.parse_args()
     load_params()
     check_fingerprint()
-    if not wanted.fingerprint and not verify(wanted.networks):
+    if not arguments.fingerprint and not verify(arguments.networks):
         sys.exit(1)
 
 

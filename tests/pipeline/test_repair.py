@@ -1,6 +1,7 @@
-"""DVC starts again after a kill in the middle of its own writing."""
+"""DVC starts again after a kill in the middle of its own writing; a merge conflict is left alone."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -8,58 +9,72 @@ import pytest
 
 from tests.support.repositories import TOP, commit, run
 
-MEND = f"python {TOP}/src/mend.py"
+pytestmark = pytest.mark.slow
+
+REPAIR = f"python '{TOP}/src/repair.py'"
 PIPELINE = "stages: {a: {cmd: 'echo a | tee -a runs > a', deps: [b], outs: [a]}}\n"
+CONFLICT = "schema: '2.0'\n<<<<<<< HEAD\nstages: {}\n=======\nstages: {a: {cmd: b}}\n>>>>>>> other\n"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a pipeline of one stage in a subdirectory; it ran, which is not committed."""
+    top = tmp_path_factory.mktemp("top")
+    folder = top / "study"
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
+    (folder / "b").write_text("b", encoding="utf-8")
+    run(top, "git init --quiet")
+    run(folder, "dvc init --quiet --subdir")
+    commit(top, "sources")
+    run(folder, "dvc repro")
+    return top
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Path:
-    """A repository of one stage that ran and was not committed; each run adds a line to `runs`."""
-    (tmp_path / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
-    (tmp_path / "b").write_text("b", encoding="utf-8")
-    run(tmp_path, "git init --quiet")
-    run(tmp_path, "dvc init --quiet")
-    commit(tmp_path, "sources")
-    run(tmp_path, "dvc repro")
-    return tmp_path
+def pipeline(original: Path, tmp_path: Path) -> Path:
+    """A copy of the pipeline; each run of its stage adds a line to the file `runs`."""
+    shutil.copytree(original, tmp_path / "top")
+    return tmp_path / "top/study"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("word", "committed"), [(b"schema", True), (b"deps:", False)])
-def test_cut_lock_is_mended_and_nothing_runs_again(pipeline: Path, word: bytes, committed: bool) -> None:
+def test_truncated_lock_is_repaired_and_nothing_runs_again(
+    pipeline: Path, word: bytes, committed: bool
+) -> None:
     lock = pipeline / "dvc.lock"
     whole = lock.read_bytes()
     if committed:
         commit(pipeline, "run")
     lock.write_bytes(whole[: whole.index(word) + 2])
-    run(pipeline, "dvc repro", fails=True)
-    assert run(pipeline, MEND) == (
-        f"dvc.lock was cut: {'the committed one is back' if committed else 'removed'}\n"
-    )
+    outcome = "restored from the last commit" if committed else "removed"
+    assert run(pipeline, REPAIR) == f"dvc.lock was truncated and has been {outcome}\n"
     run(pipeline, "dvc repro")
     assert lock.read_bytes() == whole
     assert (pipeline / "runs").read_text(encoding="utf-8") == "a\n"
 
 
-@pytest.mark.slow
-def test_cut_list_of_who_is_at_work_is_removed(pipeline: Path) -> None:
-    (pipeline / ".dvc/tmp/rwlock").write_text('{"wri', encoding="utf-8")
-    run(pipeline, "dvc repro", fails=True)
-    assert run(pipeline, MEND) == ".dvc/tmp/rwlock was cut: removed\n"
+def test_merge_conflict_is_left_alone(pipeline: Path) -> None:
+    lock = pipeline / "dvc.lock"
+    commit(pipeline, "run")
+    lock.write_text(CONFLICT, encoding="utf-8")
+    printed = run(pipeline, REPAIR, fails=True)
+    assert printed.startswith("error: dvc.lock contains a merge conflict: resolve it, or ")
+    assert printed.count("\n") == 1
+    assert lock.read_text(encoding="utf-8") == CONFLICT
+
+
+def test_truncated_rwlock_is_removed(pipeline: Path) -> None:
+    (pipeline / ".dvc/tmp/rwlock").write_text('{"/a/b": {"wri', encoding="utf-8")
+    assert run(pipeline, REPAIR) == ".dvc/tmp/rwlock was truncated and has been removed\n"
     assert "up to date" in run(pipeline, "dvc repro")
-    assert run(pipeline, MEND) == ""
+    assert run(pipeline, REPAIR) == ""
 
 
-@pytest.mark.slow
-def test_copies_that_were_not_finished_are_removed(pipeline: Path) -> None:
+def test_unfinished_copies_are_removed(pipeline: Path) -> None:
     old, new = (pipeline / ".dvc/cache/files/md5" / name for name in (".old.tmp", ".new.tmp"))
     for path, age in ((old, 100), (new, 0)):
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
-    run(pipeline, MEND)
+    run(pipeline, REPAIR)
     assert (old.exists(), new.exists()) == (False, True)
-
-
-def test_make_repro_mends_first() -> None:
-    recipe = (TOP / "Makefile").read_text(encoding="utf-8").partition("\nrepro: ")[2].partition("\n\n")[0]
-    assert recipe.index("python src/mend.py") < recipe.index("dvc repro")
