@@ -50,7 +50,7 @@ setup: $(ENVIRONMENT) $(PLOTS_PAGE)
 	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	cp requirements.lock $@
 
-$(PLOTS_PAGE): src/mnist_cnn/reporting/dvc_plots.py | $(ENVIRONMENT)
+$(PLOTS_PAGE): src/mnist_cnn/reporting/dvc_plots.py src/mnist_cnn/reporting/templates/plots_page.html.j2 | $(ENVIRONMENT)
 	PYTHONPATH=src python -m mnist_cnn.reporting.dvc_plots
 
 # The CUDA libraries that PyTorch names on Linux exist nowhere else.

@@ -1,8 +1,8 @@
-"""Estimates what the kernel and the layers do to training time, on the machine that trained.
+"""Estimates the effects of the kernel and of the layers on training time, on the machine that trained.
 
-Reads data/timing; of params.yaml `models`, `kernels`, `train` and `compare`.
-Writes metrics/timing.json, plots/timing.csv, report/timing.md, report/timing.ru.md and report/timing.svg:
-every measured value of the study stands there, and nothing but the page reads them.
+Reads data/timing; of params.yaml `models`, `kernels`, `train.seeds`, `train.folds` and `compare.confidence`.
+Writes metrics/timing.json, plots/timing.csv, report/timing.md, report/timing.ru.md and report/timing.svg. These
+files contain all measured values of the study, and only `page` reads them.
 """
 
 from collections.abc import Sequence
@@ -16,33 +16,34 @@ from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import METRICS, PLOTS, REPORT, TIMING
 from mnist_cnn.core.tables import write_table
-from mnist_cnn.reporting.figures import style, timing
+from mnist_cnn.reporting.figures import style, training_time
 from mnist_cnn.reporting.text import SUFFIXES, render_timing
 from mnist_cnn.statistics.runs import load_timing, remove_other_networks
 from mnist_cnn.statistics.study import effects_on_time
 
 
-def tabulate(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:
-    """Puts the networks' mean CPU seconds a run above the effects, which are ratios of CPU seconds.
+def mean_seconds(times: pd.DataFrame, networks: Sequence[Network]) -> pd.DataFrame:
+    """Returns one row per network: name, model, kernel, and seconds, the mean CPU seconds of its runs."""
+    means = times.groupby("network")["training_seconds"].mean()
+    rows = [(network.name, network.model, network.kernel, means[network.name]) for network in networks]
+    return pd.DataFrame(rows, columns=["name", "model", "kernel", "seconds"])
+
+
+def time_ratios(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:
+    """Returns one row per planned effect, as a ratio of CPU seconds.
 
     Args:
-        times: One row a run, with training_seconds.
+        times: One row per run, with training_seconds.
         networks: The grid.
-        confidence: Probability that the intervals of all ratios hold together.
+        confidence: Of the intervals of all ratios together.
 
     Returns:
-        Columns kind (network or effect), name, model, kernel, seconds, ratio, lower, upper; a cell that says
-        nothing is empty, and so are the intervals if there is one fold.
+        Columns name, factor, high_value, low_value, ratio, lower, upper; the interval is NaN with one fold.
     """
-    means = times.groupby("network")["training_seconds"].mean()
-    rows = [(one.name, one.model, one.kernel, means[one.name]) for one in networks]
-    spent = pd.DataFrame(rows, columns=["name", "model", "kernel", "seconds"])
     effects = effects_on_time(times, networks, confidence)
-    ends = {"ratio": "estimate", "lower": "lower", "upper": "upper"}
-    ratios = {name: np.exp(effects[column]) for name, column in ends.items()}
-    compared = pd.DataFrame({"name": effects["effect"], **ratios})
-    table = pd.concat([spent.assign(kind="network"), compared.assign(kind="effect")], ignore_index=True)
-    return table[["kind", *spent.columns, *ratios]]
+    ratios = np.exp(effects[["estimate", "lower", "upper"]]).rename(columns={"estimate": "ratio"})
+    names = effects[["effect", "factor", "high_value", "low_value"]].rename(columns={"effect": "name"})
+    return pd.concat([names, ratios], axis=1)
 
 
 def main() -> None:
@@ -50,13 +51,15 @@ def main() -> None:
     params = load_params()
     remove_other_networks(TIMING, params.networks())
     times, machine = load_timing(params)
-    table = tabulate(times, params.networks(), params.compare.confidence)
-    spent = table[table["kind"] == "network"].set_index("name")["seconds"]
-    write_table(PLOTS / "timing.csv", table)
-    write_json(METRICS / "timing.json", {"cpu_seconds": spent.to_dict()})
-    style.save(timing.draw(table), REPORT / "timing.svg")
+    seconds = mean_seconds(times, params.networks())
+    ratios = time_ratios(times, params.networks(), params.compare.confidence)
+    both = [seconds.assign(kind="network"), ratios[["name", "ratio", "lower", "upper"]].assign(kind="effect")]
+    table = pd.concat(both, ignore_index=True)
+    write_table(PLOTS / "timing.csv", table[["kind", *table.columns.drop("kind")]])
+    write_json(METRICS / "timing.json", {"cpu_seconds": dict(zip(seconds["name"], seconds["seconds"]))})
+    style.save(training_time.draw(seconds, ratios), REPORT / "timing.svg")
     for language, suffix in SUFFIXES.items():
-        write_text(REPORT / f"timing{suffix}", render_timing(table, machine, language))
+        write_text(REPORT / f"timing{suffix}", render_timing(seconds, ratios, machine, language))
     print(f"timing: {len(times)} runs; {REPORT}/timing.md")
 
 

@@ -1,4 +1,4 @@
-"""Does a larger kernel do the same in every layout?"""
+"""The interaction of kernel size and layout: does a larger kernel have the same effect in every layout?"""
 
 from collections.abc import Sequence
 
@@ -9,31 +9,31 @@ from matplotlib.figure import Figure
 from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import COLOURS, DASHES, MARKERS
 
-GAP = 0.065  # of the height of the axes: from name to name
+NAME_GAP = 0.065  # between the names of two layouts, as a share of the height of the axes
 DODGE = 0.14  # from the first layout to the last, so that their intervals do not hide each other
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Moves heights apart until neighbours are `gap` from each other, and keeps their order."""
+    """Moves heights apart until neighbours differ by `gap`, and keeps their order."""
     order = np.argsort(heights, kind="stable")
-    placed = np.array(heights, dtype=float)[order]
+    moved = np.array(heights, dtype=float)[order]
     for _ in range(500):
-        short = np.maximum(gap - np.diff(placed), 0) / 2
-        placed[:-1] -= short
-        placed[1:] += short
-    return [float(placed[i]) for i in np.argsort(order, kind="stable")]
+        overlap = np.maximum(gap - np.diff(moved), 0) / 2
+        moved[:-1] -= overlap
+        moved[1:] += overlap
+    return [float(moved[i]) for i in np.argsort(order, kind="stable")]
 
 
-@style.house_style()
+@style.figure_style()
 def draw(networks: pd.DataFrame) -> Figure:
-    """Draws accuracy by kernel size, a line a layout, with comparison intervals.
+    """Draws accuracy by kernel size, one line per layout, with comparison intervals.
 
     Args:
-        networks: plots/networks.csv, a row a network.
+        networks: plots/networks.csv.
 
     Returns:
-        The figure: colour is the number of convolutional layers, dash and marker that of linear ones; the
-        names stand at the ends of the lines.
+        The figure. The colour is the number of convolutional layers, dash and marker are the number of linear
+        layers; the name of a layout stands at the end of its line.
     """
     networks = networks.dropna(subset="accuracy")  # NaN where every run collapsed
     sizes = sorted(set(networks["kernel_size"]))
@@ -45,7 +45,7 @@ def draw(networks: pd.DataFrame) -> Figure:
     ends, colours = [], []
     for model, shift in zip(models, shifts, strict=True):
         rows = networks[networks["model"] == model].sort_values("kernel_size")
-        look = linears.index(rows["linear_layers"].iloc[0])
+        linear = linears.index(rows["linear_layers"].iloc[0])
         colours.append(COLOURS[convs.index(rows["conv_layers"].iloc[0]) % len(COLOURS)])
         ends.append(100 * float(rows["accuracy"].iloc[-1]))
         axes.errorbar(
@@ -53,18 +53,18 @@ def draw(networks: pd.DataFrame) -> Figure:
             100 * rows["accuracy"],
             100 * rows["comparison_half_width"],
             color=colours[-1],
-            linestyle=DASHES[look % len(DASHES)],
-            marker=MARKERS[look % len(MARKERS)],
+            linestyle=DASHES[linear % len(DASHES)],
+            marker=MARKERS[linear % len(MARKERS)],
             markersize=8,
             linewidth=2,
             elinewidth=1,
         )
     percent, half = 100 * networks["accuracy"], 100 * networks["comparison_half_width"].fillna(0)
-    low, high = style.padded(pd.concat([percent - half, percent + half]), 0.04)
+    low, high = style.padded_limits(pd.concat([percent - half, percent + half]), 0.04)
     axes.set_ylim(low, high)
     style.percent_axis(axes.yaxis)
-    for model, end, colour in zip(models, spread(ends, GAP * (high - low)), colours, strict=True):
-        style.beside(axes, end, model, 4, color=colour)
+    for model, y, colour in zip(models, spread(ends, NAME_GAP * (high - low)), colours, strict=True):
+        style.annotate_right(axes, y, model, 4, color=colour)
     axes.set_xlim(-0.3, len(sizes) - 0.82)
     axes.set_xticks(range(len(sizes)), [f"{size} × {size}" for size in sizes])
     axes.set_xlabel("Kernel size")

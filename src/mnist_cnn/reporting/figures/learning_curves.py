@@ -1,76 +1,62 @@
-"""How loss and accuracy develop while the networks are trained."""
+"""The loss and the accuracy of the networks during training."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from mnist_cnn.reporting.figures import style
-from mnist_cnn.reporting.figures.style import DASHES, GREY, Look
+from mnist_cnn.reporting.figures.style import DASHES, GREY, MarkerStyle
 
 ROW = 1.4  # inches
-LEAST_ERROR = 1e-4  # a stretch without a mistake has no place on a logarithmic axis
+MIN_ERROR = 1e-4  # an error of 0 has no position on a logarithmic axis
 ACCURACIES = (50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)  # percent
 
 
-def _lines(axes: Axes, rows: pd.DataFrame, measure: str, look: Look) -> None:
-    """Draws the means of a network: validation solid and marked, training dashed."""
-    for part, dash, marker, width in (
-        ("validation", DASHES[0], look.marker, 1.6),
-        ("train", DASHES[1], "", 1.1),
-    ):
+def _draw_curves(axes: Axes, rows: pd.DataFrame, measure: str, marker: MarkerStyle) -> None:
+    """Draws the means of one network: validation solid and with markers, training dashed."""
+    parts = (("validation", DASHES[0], marker.marker, 1.6), ("train", DASHES[1], "", 1.1))
+    for part, dash, symbol, width in parts:
         values = rows[f"{part}_{measure}"]
-        heights = (1 - values).clip(lower=LEAST_ERROR) if measure == "accuracy" else values
-        line = axes.plot(rows["epoch"], heights, marker, color=look.colour, markersize=4)[0]
+        heights = (1 - values).clip(lower=MIN_ERROR) if measure == "accuracy" else values
+        line = axes.plot(rows["epoch"], heights, symbol, color=marker.colour, markersize=4)[0]
         line.set(linestyle=dash, linewidth=width)
 
 
-def _accuracy_axis(axes: Axes) -> None:
-    """Makes an axis of errors, on which accuracies near 100 % are told apart, read as accuracies."""
-    high, low = axes.get_ylim()
-    shown = [accuracy for accuracy in ACCURACIES if low < 1 - accuracy / 100 < high]
-    axes.yaxis.set_major_locator(FixedLocator([1 - accuracy / 100 for accuracy in shown]))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{accuracy:g}" for accuracy in shown]))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-@style.house_style()
+@style.figure_style()
 def draw(curves: pd.DataFrame) -> Figure:
-    """Draws validation (solid) and training (dashed) means, a row a layout, a colour and marker a kernel.
+    """Draws validation and training means: one row per layout, one colour and marker per kernel size.
 
     Args:
-        curves: plots/learning_curves.csv: the means over the runs of a network, a row a point.
+        curves: plots/learning_curves.csv, means over the runs of a network, one row per point.
 
     Returns:
-        The figure: loss at the left, accuracy at the right, both on logarithmic axes shared by all layouts.
+        The figure: loss at the left, accuracy at the right, on logarithmic axes that all layouts share.
     """
     models = curves["model"].unique().tolist()
-    kernels = style.looks(sorted(set(curves["kernel_size"])))
+    kernels = style.marker_styles(sorted(set(curves["kernel_size"])))
     figure = style.new_figure(1.1 + ROW * len(models))
     panels = figure.subplots(len(models), 2, sharex=True, sharey="col", squeeze=False)
     for model, (left, right) in zip(models, panels, strict=True):
         left.set_title(model)
         for axes, measure in ((left, "loss"), (right, "accuracy")):
-            for size, look in kernels.items():
+            for size, marker in kernels.items():
                 rows = curves[(curves["model"] == model) & (curves["kernel_size"] == size)]
-                _lines(axes, rows, measure, look)
+                _draw_curves(axes, rows, measure, marker)
     left, right = panels[0]
     left.set_title("Loss", loc="right")
     right.set_title("Accuracy, %", loc="right")
-    left.set_yscale("log")
-    right.set_yscale("log")
-    for axes, part in ((left, curves["validation_loss"]), (right, 1 - curves["validation_accuracy"])):
-        axes.set_ylim(
-            top=1.2 * part.max()
-        )  # the first training means, of a network that knows nothing, are off
+    for axes, values in ((left, curves["validation_loss"]), (right, 1 - curves["validation_accuracy"])):
+        axes.set_yscale("log")
+        axes.set_ylim(top=1.2 * values.max())  # cuts off the training means of the first steps
     style.log_axis(left.yaxis)
-    right.invert_yaxis()
-    _accuracy_axis(right)
+    right.invert_yaxis()  # the axis is of errors, so that accuracies near 100 % can be told apart
+    high, low = right.get_ylim()
+    labels = {1 - accuracy / 100: f"{accuracy:g}" for accuracy in ACCURACIES}
+    style.fixed_ticks(right.yaxis, {error: label for error, label in labels.items() if low < error < high})
     figure.supxlabel("Epoch", fontsize=13)
-    keys = [style.key(look, f"{size} × {size}") for size, look in kernels.items()]
-    solid, dashed = (Line2D([], [], color=GREY, linestyle=dash) for dash in DASHES[:2])
-    solid.set_label("validation")
-    dashed.set_label("train")
-    style.legend(figure, [*keys, solid, dashed])
+    entries = [style.legend_entry(marker, f"{size} × {size}") for size, marker in kernels.items()]
+    for dash, label in zip(DASHES, ("validation", "train"), strict=False):
+        entries.append(Line2D([], [], color=GREY, linestyle=dash, label=label))
+    style.add_legend(figure, entries)
     return figure
