@@ -15,9 +15,7 @@ from mnist_cnn.documents import Agreement, Choice, StudySummary
 from mnist_cnn.reporting.text import records, render
 
 
-def render_card(
-    agreement: Agreement, choice: Choice, networks: pd.DataFrame, summary: StudySummary
-) -> str:
+def render_card(agreement: Agreement, choice: Choice, networks: pd.DataFrame, summary: StudySummary) -> str:
     """Writes the card.
 
     Args:

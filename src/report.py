@@ -1,8 +1,8 @@
 """Draws the figures, and writes the report and its answer in two languages.
 
-Reads plots/networks.csv, effects.csv, learning_curves.csv, confusion.csv, missed_images.csv and study.json, and
-the images in data/prepared.
-Writes report/figures/, report/report.md and report/answer.md (in Russian .ru.md). At last it writes the answer
+Reads plots/networks.csv, effects.csv, learning_curves.csv, confusion.csv, missed_images.csv and study.json,
+and the images in data/prepared.
+Writes report/figures/, report/report.md and report/answer.md (in Russian .ru.md). At last it puts the answer
 into README.md and README.ru.md, between two markers; they are no outputs, since DVC deletes outputs first.
 """
 

@@ -1,8 +1,8 @@
 """Estimates the effects of the kernel and of the layers on training time, on the machine that trained.
 
 Reads data/timing; of params.yaml `models`, `kernels`, `train.seeds`, `train.folds` and `compare.confidence`.
-Writes metrics/timing.json, plots/timing.csv, report/timing.md, report/timing.ru.md and report/timing.svg. These
-files contain all measured values of the study, and only `page` reads them.
+Writes metrics/timing.json, plots/timing.csv, report/timing.md, report/timing.ru.md and report/timing.svg.
+These files contain all measured values of the study, and only `page` reads them.
 """
 
 from collections.abc import Sequence
@@ -41,9 +41,9 @@ def time_ratios(times: pd.DataFrame, networks: Sequence[Network], confidence: fl
         Columns name, factor, high_value, low_value, ratio, lower, upper; the interval is NaN with one fold.
     """
     effects = effects_on_time(times, networks, confidence)
-    ratios = np.exp(effects[["estimate", "lower", "upper"]]).rename(columns={"estimate": "ratio"})
-    names = effects[["effect", "factor", "high_value", "low_value"]].rename(columns={"effect": "name"})
-    return pd.concat([names, ratios], axis=1)
+    logs = {"ratio": "estimate", "lower": "lower", "upper": "upper"}
+    ratios = {ratio: np.exp(effects[log]) for ratio, log in logs.items()}
+    return effects[["factor", "high_value", "low_value"]].assign(name=effects["effect"], **ratios)
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     both = [seconds.assign(kind="network"), ratios[["name", "ratio", "lower", "upper"]].assign(kind="effect")]
     table = pd.concat(both, ignore_index=True)
     write_table(PLOTS / "timing.csv", table[["kind", *table.columns.drop("kind")]])
-    write_json(METRICS / "timing.json", {"cpu_seconds": dict(zip(seconds["name"], seconds["seconds"]))})
+    write_json(METRICS / "timing.json", {"cpu_seconds": seconds.set_index("name")["seconds"].to_dict()})
     style.save(training_time.draw(seconds, ratios), REPORT / "timing.svg")
     for language, suffix in SUFFIXES.items():
         write_text(REPORT / f"timing{suffix}", render_timing(seconds, ratios, machine, language))

@@ -17,7 +17,7 @@ CORNERS = ((-1, 1), (1, -1), (1, 1))  # of a marker, where its name may be: abov
 
 
 def pareto_front(networks: pd.DataFrame) -> pd.DataFrame:
-    """Returns the networks that are more accurate than all that cost as little or less, the cheapest first."""
+    """Returns the networks that are more accurate than all of equal or less cost, the cheapest first."""
     ordered = networks.sort_values(["multiply_accumulates", "accuracy"], ascending=[True, False])
     best_so_far = ordered["accuracy"].cummax().shift(fill_value=-1.0)
     return ordered[ordered["accuracy"] > best_so_far]
@@ -28,18 +28,18 @@ def _draw_markers(axes: Axes, networks: pd.DataFrame, size: float) -> None:
     for zorder, (tier, marker) in enumerate(reversed(TIERS.items()), start=3):
         font = {"color": marker.text_colour, "fontsize": 0.62 * size, "fontweight": "bold", "zorder": zorder}
         lift, extra = (0.12 * size, 3) if marker.marker == "v" else (0, 0)  # a triangle is wide at its top
-        look = {"color": marker.colour, "markersize": size + extra, "mec": PAPER, "zorder": zorder}
         for row in style.rows(networks[networks["tier"] == tier]):
             position = row.millions, row.percent
-            axes.plot(*position, marker.marker, **look)
+            mark = axes.plot(*position, marker.marker, color=marker.colour, mec=PAPER, zorder=zorder)[0]
+            mark.set_markersize(size + extra)
             if row.chosen:
-                ring = {"markersize": 1.65 * size, "mew": 2.2, "zorder": 8}
-                axes.plot(*position, "o", color=INK, fillstyle="none", **ring)
+                ring = axes.plot(*position, "o", color=INK, fillstyle="none", mew=2.2, zorder=8)[0]
+                ring.set_markersize(1.65 * size)
             style.annotate(axes, f"{row.kernel_size}", position, (0, lift), ha="center", **font)
 
 
 def _write_name(axes: Axes, row: Any, size: float, corner: tuple[int, int]) -> Text:
-    """Writes the name of a network at a corner of its marker; of the chosen one in bold, with its accuracy."""
+    """Writes the name of a network at a corner of its marker; the chosen one is bold, with its accuracy."""
     right, up = corner
     offset = right * 0.3 * size, up * (0.95 if row.chosen else 0.7) * size
     alignment = {"ha": "right" if right < 0 else "left", "va": "bottom" if up > 0 else "top"}
@@ -49,7 +49,7 @@ def _write_name(axes: Axes, row: Any, size: float, corner: tuple[int, int]) -> T
 
 
 def _write_names(axes: Axes, networks: pd.DataFrame, size: float) -> None:
-    """Names the chosen network and, where there is room, likely choices, the cheapest and the Pareto front."""
+    """Names the chosen network and, if there is room, likely choices, the cheapest and the Pareto front."""
     padding = 0.2 * size * axes.figure.dpi / 72  # from a number to the edge of its marker, in pixels
     occupied = [text.get_window_extent().padded(padding) for text in axes.texts]
     on_front = networks["network"].isin(pareto_front(networks)["network"])

@@ -48,10 +48,8 @@ def draw(effects: pd.DataFrame, summary: StudySummary) -> Figure:
     axes.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color=GREY, linewidth=1, zorder=1)
     _draw_rows(axes, effects, summary)
-    values = [*effects["estimate"], *effects["lower"], *effects["upper"]]
-    axes.set_xlim(
-        *style.padded_limits([*(100 * value for value in values), -1.1 * margin, 1.1 * margin], 0.03)
-    )
+    ends = pd.concat([effects["estimate"], effects["lower"], effects["upper"]])
+    axes.set_xlim(*style.padded_limits([*(100 * ends), -1.1 * margin, 1.1 * margin], 0.03))
     style.percent_axis(axes.xaxis)
     axes.set_xlabel("Change of accuracy, percentage points")
     return figure
