@@ -198,8 +198,8 @@ def test_a_fault_of_our_own_is_not_taken_for_an_invalid_file(error: type[Excepti
 
 
 def test_only_the_errors_that_are_named_mean_an_invalid_file() -> None:
-    with pytest.raises(UserError, match=r"^a.json is corrupted or was edited: theirs; run"):
-        with reading(Path("a.json"), ZeroDivisionError):
-            raise ZeroDivisionError("theirs")
+    message = r"^a.json is corrupted or was edited: theirs; run"
+    with pytest.raises(UserError, match=message), reading(Path("a.json"), ZeroDivisionError):
+        raise ZeroDivisionError("theirs")
     with pytest.raises(ZeroDivisionError), reading(Path("a.json")):
         raise ZeroDivisionError
