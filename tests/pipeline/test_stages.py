@@ -1,105 +1,201 @@
-"""Each stage of dvc.yaml lists every module that it imports, and no other; its stages and the grid agree."""
+"""The stages of dvc.yaml depend on what their scripts import, and an edit runs no more than it has to."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
 from dvc.repo import Repo
 
-from mnist_cnn.core.params import load_params
+from mnist_cnn.core.params import Params
+from tests.support.params import set_keys
+from tests.support.repositories import TOP, commit, copy_sources, run, write_placeholders
 
-TOP = Path(__file__).parents[2]
 SOURCE = TOP / "src"
-STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-FOLDERS = {SOURCE / "mnist_cnn" / name for name in ("statistics", "figures", "templates")}
+PACKAGE = SOURCE / "mnist_cnn"
+TEXT = (TOP / "dvc.yaml").read_text(encoding="utf-8")
+STAGES = yaml.safe_load(TEXT)["stages"]
+MAX_LINES, MAX_ENTRIES = 300, 5
+ARROWS = {  # part of the package → the parts that it may import
+    "core": set(),
+    "documents": {"core"},
+    "sources": {"core"},
+    "learning": {"core"},
+    "evaluation": {"core", "learning"},
+    "fingerprint": {"core", "learning"},
+    "onnx_graph": {"core"},
+    "statistics": {"core", "documents"},
+    "reporting": {"core", "documents", "statistics"},
+    "app": {"core", "documents"},
+}
+NEVER_LOADED = {  # part of the package → libraries that neither it nor what it imports may import
+    "core": {"torch"},
+    "statistics": {"torch", "matplotlib"},
+    "learning": {"pandas", "matplotlib", "scipy"},
+    "app": {"torch", "pandas", "matplotlib"},
+}
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    """Returns the modules that a file names, in import statements anywhere in it and in strings."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("mnist_cnn."):
+            names.add(str(node.value))
+    return frozenset(names)
 
 
 def imported(path: Path) -> set[Path]:
-    """Finds the project's modules that a module imports itself, wherever in it."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    paths = (
-        SOURCE / Path(*name.split(".")).with_suffix(".py") for name in names if name.startswith("mnist_cnn")
-    )
-    return {path for path in paths if path.exists()}
+    """Returns the files of the package that importing a file loads, with the `__init__` of each folder."""
+    found: set[Path] = set()
+    for name in names_in(path):
+        parts = name.split(".")
+        if parts[0] == "mnist_cnn":
+            inits = (SOURCE.joinpath(*parts[:count], "__init__.py") for count in range(1, len(parts) + 1))
+            found |= {*inits, SOURCE.joinpath(*parts).with_suffix(".py")}
+    return {path for path in found if path.exists()}
 
 
-def closure(path: Path) -> set[Path]:
-    """Finds all modules that a module needs."""
+@cache
+def closure(path: Path) -> frozenset[Path]:
+    """Returns all files of the project that a file needs, itself included."""
     found: set[Path] = set()
     left = {path}
     while left:
-        one = left.pop()
-        found.add(one)
-        left |= imported(one) - found
-    return found
+        found |= left
+        left = set().union(*map(imported, left)) - found
+    return frozenset(found)
+
+
+def part(path: Path) -> str:
+    """Returns the part of the package that a file belongs to: a folder or a single module."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def files_of(name: str) -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if part(path) == name]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_imports(stage: str) -> None:
-    listed = {TOP / dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
-    needed = {path.parent if path.parent in FOLDERS else path for path in closure(SOURCE / f"{stage}.py")}
-    templates = {SOURCE / "mnist_cnn/templates"} if SOURCE / "mnist_cnn/words.py" in needed else set()
-    assert needed | templates == listed
+def test_dependencies_are_the_imports(stage: str) -> None:
+    script = SOURCE / f"{stage}.py"
+    entries = {TOP / dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
+    needed = closure(script)
+    uncovered = {path for path in needed if not entries & {path, *path.parents}}
+    unused = {entry for entry in entries if not any(entry in (path, *path.parents) for path in needed)}
+    assert (uncovered, unused) == (set(), set())
+    assert {script, PACKAGE / "__init__.py"} <= entries
+    assert len(entries) <= MAX_ENTRIES + 2
+    for name in {part(path) for path in needed - {script}}:  # with templates and the like, as a whole
+        data = [path for path in (PACKAGE / name).rglob("*") if path.suffix not in (".py", ".pyc")]
+        assert not any(path.is_file() for path in data) or PACKAGE / name in entries, name
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_is_a_script_of_its_name(stage: str) -> None:
+def test_stage_is_a_script_of_its_name(stage: str) -> None:
     assert STAGES[stage]["cmd"].startswith(f"python src/{stage}.py")
     assert STAGES[stage]["desc"]
 
 
-def test_stages_cover_the_grid() -> None:
+def test_stages_cover_the_grid(params: Params) -> None:
     names = [stage.addressing for stage in Repo(TOP).index.stages]
-    for network in load_params(TOP / "params.yaml").networks():
-        assert f"train@{network.name}" in names
-        assert f"evaluate@{network.name}" in names
-    assert len(names) == 2 * len(load_params(TOP / "params.yaml").networks()) + len(STAGES) - 2
+    grid = {f"{stage}@{network.name}" for stage in ("train", "evaluate") for network in params.networks()}
+    assert set(names) == grid | (STAGES.keys() - {"train", "evaluate"})
+    assert len(names) == len(set(names))
+    assert len(TEXT.splitlines()) <= MAX_LINES
 
 
-def test_arrows_go_one_way() -> None:
-    allowed = {"pandas", "numpy", "scipy", "mnist_cnn"}
-    for path in (SOURCE / "mnist_cnn/statistics").glob("*.py"):
-        modules = {one.split(".")[0] for one in absolute_imports(path)}
-        assert not modules & {"torch", "pathlib", "os", "matplotlib", "io"}, path
-        assert modules <= allowed | STANDARD, path
-    for name in ("training", "evaluation", "network", "parallel", "numerics"):
-        modules = {one.split(".")[0] for one in absolute_imports(SOURCE / f"mnist_cnn/{name}.py")}
-        assert not modules & {"pandas", "matplotlib", "scipy"}, name
+@pytest.mark.parametrize("name", ARROWS)
+def test_arrows_go_one_way(name: str) -> None:
+    paths = files_of(name)
+    assert paths
+    for path in paths:
+        found = {part(one) for one in imported(path) if one != PACKAGE / "__init__.py"}
+        assert found <= ARROWS[name] | {name}, path
 
 
-STANDARD = {"collections", "dataclasses", "enum", "functools", "itertools", "math", "typing"}
+@pytest.mark.parametrize("name", NEVER_LOADED)
+def test_part_loads_no_heavy_library(name: str) -> None:
+    for path in files_of(name):
+        loaded = {one.split(".")[0] for file in closure(path) for one in names_in(file)}
+        assert not loaded & NEVER_LOADED[name], path
 
 
-def absolute_imports(path: Path) -> set[str]:
-    """Returns the modules that a file names in its import statements."""
-    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    nodes = [node for node in tree if isinstance(node, ast.Import | ast.ImportFrom)]
-    return {
-        name
-        for node in nodes
-        for name in (
-            [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-        )
-    }
+def test_every_part_is_known_and_its_modules_hold_the_code() -> None:
+    paths = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+    assert {part(path) for path in paths} == ARROWS.keys()
+    for path in paths:
+        if path.name == "__init__.py":
+            assert len(ast.parse(path.read_text(encoding="utf-8")).body) == 1, path  # a docstring
+    scripts = {path.stem for path in SOURCE.glob("*.py")}
+    names = [path.stem for path in paths if path.name != "__init__.py"]
+    assert len({*names, *scripts}) == len(names) + len(scripts), "two modules have the same name"
 
 
-def test_no_unix_only_module() -> None:
-    for path in SOURCE.rglob("*.py"):
-        assert not absolute_imports(path) & {"resource", "fcntl", "pwd", "termios"}, path
+# What DVC would run again
 
 
-def test_packages_hold_no_code() -> None:
-    for path in SOURCE.glob("mnist_cnn/*/__init__.py"):  # the library's own hands out its public functions
-        (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
-        assert isinstance(docstring, ast.Expr), path
-    assert absolute_imports(SOURCE / "mnist_cnn/__init__.py") == {
-        "importlib",
-        "typing",
-        "mnist_cnn.statistics.predictions",
-    }
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of one network in which everything is up to date; small files stand in for the outputs."""
+    folder = tmp_path_factory.mktemp("stages")
+    copy_sources(folder)
+    model = {"conv1_linear1": {"conv_channels": [16], "hidden_units": []}}
+    set_keys(folder / "params.yaml", {"kernels": {"small": 3}, "models": model})
+    run(folder, "git init --quiet")
+    write_placeholders(folder)
+    commit(folder, "all")
+    assert runs_again(folder) == (set(), set())
+    return folder
+
+
+@pytest.fixture
+def edited(repository: Path) -> Path:
+    """The repository without the edits of the test before."""
+    run(repository, "git checkout --quiet -- .")
+    run(repository, "git clean --quiet --force -d")
+    return repository
+
+
+def runs_again(folder: Path) -> tuple[set[str], set[str]]:
+    """Returns the names of the stages that DVC would run, and of those that follow them."""
+    with Repo(folder) as repo:
+        direct = {stage.addressing for stage in repo.reproduce(dry=True)}
+        graph = networkx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
+    after = set().union(*(networkx.ancestors(graph, name) for name in direct))
+    return {name.split("@")[0] for name in direct}, {name.split("@")[0] for name in after}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    {
+        "statistics/effects.py": {"compare", "timing"},
+        "reporting/templates/en/report.md.j2": {"timing", "report", "page", "card"},
+        "app/demo.py": set(),
+        "evaluation.py": {"evaluate"},
+        "documents.py": {"compare", "timing", "report", "export", "card"},
+        "sources/fetch.py": {"download", "prepare"},
+        "learning/training.py": {"train", "evaluate", "export"},
+    }.items(),
+)
+def test_edit_runs_what_depends_on_it(edited: Path, name: str, expected: set[str]) -> None:
+    with (edited / "src/mnist_cnn" / name).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    assert runs_again(edited)[0] == expected
+
+
+@pytest.mark.slow
+def test_files_of_editors_run_nothing(edited: Path) -> None:
+    for name in (".x.py.swp", "x.py~", ".#x.py", ".DS_Store", "__pycache__/x.pyc"):
+        path = edited / "src/mnist_cnn/core" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert runs_again(edited)[0] == set()
