@@ -1,1 +1,1 @@
-"""What reads the exported network and the trained weights: `mnist-cnn predict` and `mnist-cnn demo`; no PyTorch."""
+"""The command `mnist-cnn`: it reads the exported network and the trained weights without PyTorch."""

@@ -1,4 +1,4 @@
-"""The command `mnist-cnn`: reads digits in pictures, or makes a page to draw on."""
+"""The command `mnist-cnn`: it reads digits in pictures, or writes a page to draw digits on."""
 
 import argparse
 import os
@@ -10,24 +10,24 @@ from mnist_cnn.core.paths import EXPORT
 
 
 def main() -> None:
-    """Runs what the command line names; a mistake of the user is one line on stderr and status 1."""
+    """Runs the subcommand; a mistake of the user is one line on stderr and exit status 1."""
     run(_run_subcommand)
 
 
 def _run_subcommand() -> None:
-    """Imports what a subcommand needs when it is asked for, so that `predict` starts without PyTorch."""
-    told = _parser().parse_args()
-    if told.subcommand == "predict":
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime's, which keeps files elsewhere and reports
-        from mnist_cnn import predict
+    """Imports only what the subcommand needs, so that it starts fast."""
+    arguments = _parser().parse_args()
+    if arguments.subcommand == "predict":
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import: ONNX Runtime writes files and reports
+        from mnist_cnn.app.predict import print_predictions
 
         if hasattr(signal, "SIGPIPE"):
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has enough: no error
-        predict.main(told.pictures, told.model, told.json, told.all)
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` closes the pipe early: not an error
+        print_predictions(arguments.pictures, arguments.model, arguments.json, arguments.all)
     else:
-        from mnist_cnn import demo
+        from mnist_cnn.app.demo import write_demo
 
-        demo.main(told.output, told.open)
+        write_demo(arguments.output, arguments.open)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,16 +35,15 @@ def _parser() -> argparse.ArgumentParser:
     subcommands = parser.add_subparsers(dest="subcommand", required=True)
     predict = subcommands.add_parser(
         "predict",
-        help="read the digit in each picture",
-        epilog="Exit status 1: some picture could not be read.",
+        help="predict the digit in each picture",
+        epilog="The exit status is 1 if a picture could not be read.",
     )
-    predict.add_argument(
-        "pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - (standard input)"
-    )
+    pictures = "a file, a folder, or - (standard input)"
+    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help=pictures)
     predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default: %(default)s")
-    predict.add_argument("--json", action="store_true", help="a list of objects instead of lines")
-    predict.add_argument("--all", action="store_true", help="the probability of each digit too")
-    demo = subcommands.add_parser("demo", help="write a page on which every network reads what is drawn")
+    predict.add_argument("--json", action="store_true", help="print a list of objects instead of lines")
+    predict.add_argument("--all", action="store_true", help="print the probability of each digit too")
+    demo = subcommands.add_parser("demo", help="write a page on which every network reads what you draw")
     demo.add_argument("--output", type=Path, default=Path("demo.html"), help="default: %(default)s")
-    demo.add_argument("--no-open", dest="open", action="store_false", help="do not show it in the browser")
+    demo.add_argument("--no-open", dest="open", action="store_false", help="do not open it in the browser")
     return parser

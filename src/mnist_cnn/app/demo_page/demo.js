@@ -202,7 +202,7 @@ function tell() {
   verdict.textContent = blank ? say("blank") : order.length === 1 ? say("all", classes[order[0]]) : spread.join(", ");
   verdict.classList.toggle("quiet", blank);
   comparison.textContent = !truth ? "" :
-    say("truth", classes[truth.label], votes[truth.label], truth.said.filter(one => one === truth.label).length);
+    say("truth", classes[truth.label], votes[truth.label], truth.predictions.filter(one => one === truth.label).length);
   cells.forEach((cell, i) => tellCell(cell, i, blank ? null : seen[i], truth, truth?.label ?? order[0]));
   tellInside(blank);
   clearTimeout(timer);
@@ -213,7 +213,7 @@ function tell() {
 function tellCell(cell, i, seen, truth, expected) {
   const share = seen === null ? 0 : answer.probabilities[i][seen];
   const parts = seen === null ? ["", ""] : [classes[seen], probability(share)];
-  if (truth) parts.push(say("report", classes[truth.said[i]]));
+  if (truth) parts.push(say("report", classes[truth.predictions[i]]));
   [...cell.children].forEach((child, place) => { child.textContent = parts[place] ?? ""; });
   cell.classList.toggle("odd", seen !== null && seen !== expected);
   cell.style.setProperty("--share", share);
