@@ -413,7 +413,9 @@ def made(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for fold in (0, 1):
         save_file(weights, top / FEW / WEIGHTS / PLACE / weights_file(0, fold))
     models = {name: params.models[name] for name in ("conv1_linear1", "conv2_linear1")}
-    write_simulated_study(top / WHOLE, changed(params, models=models, folds=(0, 1), kernels={"small": 3, "large": 7}))
+    write_simulated_study(
+        top / WHOLE, changed(params, models=models, folds=(0, 1), kernels={"small": 3, "large": 7})
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(top / WHOLE)
         for main in (compare.main, timing.main):
