@@ -8,7 +8,6 @@ Writes into data/evaluation/MODEL/KERNEL:
   divided among the runs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from mnist_cnn.core.images import Images, TrainingSet, load_test_images, load_tr
 from mnist_cnn.core.mnist import NOT_CLASSIFIED
 from mnist_cnn.core.paths import EVALUATION, PREPARED, WEIGHTS, weights_file
 from mnist_cnn.learning.parallel import run_all
-from mnist_cnn.learning.results import Weights
+from mnist_cnn.learning.results import ReportProgress, Weights
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class EvaluatedRun(NamedTuple):
     test: Predictions
 
 
-def evaluate(task: Task, cell: Cell, report_progress: Callable[[float], None]) -> EvaluatedRun:
+def evaluate(task: Task, cell: Cell, report_progress: ReportProgress) -> EvaluatedRun:
     """Evaluates one run."""
     from mnist_cnn.evaluation import classify  # in a worker: the stage's own process needs no PyTorch
 

@@ -5,7 +5,6 @@ Writes data/weights/MODEL/KERNEL/seedS_foldF.safetensors; data/training/MODEL/KE
 measured into data/timing/MODEL/KERNEL: timing.csv and timing_machine.json.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,7 +17,7 @@ from mnist_cnn.core.machine import describe_machine
 from mnist_cnn.core.params import Train
 from mnist_cnn.core.paths import PREPARED, TIMING, TRAINING, WEIGHTS, weights_file
 from mnist_cnn.learning.parallel import run_all
-from mnist_cnn.learning.results import TrainedRun
+from mnist_cnn.learning.results import ReportProgress, TrainedRun
 
 OVERHEAD_MACS = 800_000  # MACs that take as long as the rest of a training step; within 5 % of measured times
 
@@ -32,7 +31,7 @@ class Task:
     data: TrainingSet
 
 
-def train(task: Task, cell: tuple[int, int], report_progress: Callable[[float], None]) -> TrainedRun:
+def train(task: Task, cell: tuple[int, int], report_progress: ReportProgress) -> TrainedRun:
     """Does the run of one seed and fold."""
     from mnist_cnn.learning.training import train_run  # in a worker: the stage's own process needs no PyTorch
 

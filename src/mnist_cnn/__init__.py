@@ -5,7 +5,8 @@ gives the same bits on every x86-64 processor with AVX2. The pins override the e
 with other values would enter DVC's run cache as if it were reproducible. They work until PyTorch's first
 operation. On other architectures than x86-64 they mean nothing.
 
-`python -X native_numerics` leaves the choice to the libraries, for benchmarks; DVC starts no stage like that.
+`python -X native_numerics` leaves the choice to the libraries, for benchmarks, and in that process alone: DVC
+starts no stage like that, and workers are always pinned.
 """
 
 import os

@@ -1,6 +1,5 @@
 """How a command ends: with one line and exit status 1 for what the user can mend, and together with DVC."""
 
-import gc
 import hashlib
 import os
 import re
@@ -16,7 +15,6 @@ from typing import Any
 import psutil
 import yaml
 
-GARBAGE_THRESHOLD = 100_000  # new objects
 STAGE = "DVC_STAGE"  # environment variable with the name of the stage, which DVC sets for its command
 OUT_OF_MEMORY = re.compile(
     "can.t allocate memory|failed to map segment|can.t start new thread|without exception set"
@@ -30,8 +28,6 @@ class UserError(Exception):
 
 def run(main: Callable[[], None]) -> None:
     """Calls `main`, and turns what the user can mend into one line on stderr and exit status 1."""
-    # Importing PyTorch makes millions of objects and no garbage: looking for it takes a quarter of the time.
-    gc.set_threshold(GARBAGE_THRESHOLD)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing is left behind
     try:
         if STAGE in os.environ:

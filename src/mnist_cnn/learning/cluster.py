@@ -37,7 +37,7 @@ def run_on_cluster(
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"RAY_ADDRESS is {address}: {reason}: see docs/scaling.md, or unset it") from None
-    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_run)
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_run_in_task)
     stored = ray.put(data)
     waiting = {task.remote(work, stored, item): index for index, item in enumerate(items)}
     try:
@@ -61,5 +61,5 @@ def _check_address(address: str) -> None:
             raise ValueError("what answers there is not a Ray cluster")
 
 
-def _run(work: Callable[..., Any], data: Any, item: Any) -> Any:
+def _run_in_task(work: Callable[..., Any], data: Any, item: Any) -> Any:
     return work(data, item, lambda _: None)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -17,11 +18,11 @@ from rich.text import Text
 
 from mnist_cnn.core.command import UserError
 from mnist_cnn.learning.cluster import run_on_cluster
+from mnist_cnn.learning.results import ReportProgress
 
 Data = TypeVar("Data")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-ReportProgress = Callable[[float], None]  # takes the fraction of a run that is done, 0 to 1
 Work = Callable[[Data, Item, ReportProgress], Result]
 Progressed = Generator[
     tuple[float, list[tuple[int, Result]]], None, None
@@ -112,26 +113,25 @@ def _progress_bar() -> Progress:
 def _run_here(
     work: Work[Data, Item, Result], module: str, data: Data, items: Sequence[Item]
 ) -> Progressed[Result]:
-    """Does the runs on this machine; where the system can fork, they share one import of PyTorch."""
+    """Does the runs on this machine; on Linux the processes share one import of PyTorch."""
     os.environ.update(ENVIRONMENT)
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context: Any = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([module])
-        # Before Python 3.11.10 the fork server has no sys.path of ours and would import an installed package.
-        os.environ["PYTHONPATH"] = str(SOURCE_DIRECTORY)
-    else:
-        context = multiprocessing.get_context("spawn")
+    # Before Python 3.11.10 a fork server has the initial sys.path and would import an installed package.
+    others = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE_DIRECTORY), *others])
+    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    context.set_forkserver_preload(["mnist_cnn.learning.fork_server", __name__, module])
     fractions = context.Array("d", len(items), lock=False)
     stop = context.Event()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     start = (work, data, fractions, stop)
     with ProcessPoolExecutor(min(cores, len(items)), context, _start_worker, start) as pool:
         try:
-            waiting = {pool.submit(_run, index, item): index for index, item in enumerate(items)}
+            waiting = {pool.submit(_run_in_worker, index, item): index for index, item in enumerate(items)}
             while waiting:
                 done, _ = wait(waiting, REFRESH_SECONDS, FIRST_COMPLETED)
                 yield sum(fractions), [(waiting.pop(future), future.result()) for future in done]
-        except BrokenProcessPool:
+        except (BrokenProcessPool, ConnectionError, EOFError):  # the last two while a process starts
+            stop.set()
             raise UserError("a process was killed, perhaps for lack of memory; run it again") from None
         except BaseException:
             stop.set()
@@ -142,7 +142,6 @@ def _run_here(
 def _start_worker(*start: Any) -> None:
     """Prepares a worker, which leaves Ctrl-C to its parent and ends with it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _worker.update(zip(("work", "data", "fractions", "stop"), start, strict=True))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -154,7 +153,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run(index: int, item: Any) -> Any:
+def _run_in_worker(index: int, item: Any) -> Any:
     def report_progress(fraction: float) -> None:
         _worker["fractions"][index] = fraction
         if _worker["stop"].is_set():

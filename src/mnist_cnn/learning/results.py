@@ -1,5 +1,6 @@
 """What a training run returns, without PyTorch: the process that collects the results does not need it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Weights = dict[str, NDArray[np.float32]]  # by the names of PyTorch's state_dict
+ReportProgress = Callable[[float], None]  # takes the fraction of a run that is done, 0 to 1
 
 
 class CurvePoint(NamedTuple):

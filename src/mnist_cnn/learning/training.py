@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -16,13 +16,7 @@ from mnist_cnn.core.images import TrainingSet
 from mnist_cnn.core.params import Recipe, Train, training_steps
 from mnist_cnn.learning.network import build_network, loss_and_correct, predict_logits, to_inputs
 from mnist_cnn.learning.numerics import use_one_thread
-from mnist_cnn.learning.results import CurvePoint, TrainedRun, Weights
-
-ReportProgress = Callable[[float], None]  # takes the fraction of a run that is done, 0 to 1
-
-
-class DivergedError(UserError):
-    """A loss that is not a finite number."""
+from mnist_cnn.learning.results import CurvePoint, ReportProgress, TrainedRun, Weights
 
 
 def random_stream(seed: int, purpose: str, fold: int) -> torch.Generator:
@@ -80,7 +74,7 @@ def _steps(
     """Takes a step with each batch of indices; yields what `Trainer.step` returns.
 
     Raises:
-        DivergedError: The loss is no longer a finite number.
+        UserError: The loss is no longer a finite number.
     """
     images, labels = torch.tensor(data.images.pixels), torch.tensor(data.images.labels).long()
     for done, batch in enumerate(batches, 1):
@@ -88,7 +82,7 @@ def _steps(
         loss, correct = trainer.step(inputs, labels[batch])
         if not math.isfinite(loss):
             rate = trainer.optimizer.defaults["lr"]
-            raise DivergedError(
+            raise UserError(
                 f"{run}: the loss is {loss} after {done} of {trainer.steps} steps: "
                 f"try a train.learning_rate below {rate:g}"
             )
@@ -146,7 +140,7 @@ def train_run(
         report_progress: Takes the fraction of the run that is done, 0 to 1.
 
     Raises:
-        DivergedError: The loss is no longer a finite number.
+        UserError: The loss is no longer a finite number.
     """
     trainer, steps = _start(network, seed, fold, train, data, report_progress)
     watched = data.inside(fold)[: train.curve_images]
