@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from mnist_cnn.core.images import Images, TrainingSet, save_prepared, stratified_folds
+from mnist_cnn.core.images import Images, Normalisation, TrainingSet, save_prepared, stratified_folds
 from mnist_cnn.core.params import Params, Train
-from mnist_cnn.core.paths import PARAMS, PREPARED
+from mnist_cnn.core.paths import PREPARED
+from tests.support.params import write_params
 
 
 def make_images(count: int, seed: int = 0) -> Images:
-    """Makes as many images of each digit as of the next."""
+    """Makes equally many images of each digit."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
     pixels = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
@@ -21,11 +21,11 @@ def make_images(count: int, seed: int = 0) -> Images:
 
 
 def make_training_set(count: int = 600, folds: int = 3) -> TrainingSet:
-    """Makes images cut into folds."""
+    """Makes images that are split into folds."""
     images = make_images(count)
-    cut = stratified_folds(images.labels, folds, seed=0)
     mean, std = (float(f"{value:.6g}") for value in (images.pixels.mean(), images.pixels.std()))
-    return TrainingSet(images, cut, mean, std)  # digits that a file keeps
+    normalisation = Normalisation(mean=mean, std=std)  # with as many digits as a file keeps
+    return TrainingSet(images, stratified_folds(images.labels, folds, seed=0), normalisation)
 
 
 def small(params: Params, **train: object) -> Train:
@@ -37,7 +37,6 @@ def small(params: Params, **train: object) -> Train:
 def write_study(folder: Path, params: Params, **train: object) -> Params:
     """Writes what the scripts `train` and `evaluate` read: params.yaml and data/prepared."""
     choices = params.model_copy(update={"train": small(params, **train)})
-    content = yaml.safe_dump(choices.model_dump(mode="json"), sort_keys=False)
-    (folder / PARAMS).write_text(content, encoding="utf-8")
+    write_params(folder, choices)
     save_prepared(folder / PREPARED, make_training_set(), make_images(200, seed=7))
     return choices
