@@ -130,9 +130,8 @@ def hard_images(test: Images, predictions: NDArray[np.uint8]) -> list[dict[str, 
 def _pack_layer(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> dict[str, Any]:
     """Packs a layer with 16 bits per weight."""
     outputs, inputs, *kernel = weight.shape
-    if kernel:  # two outputs at a time: (pairs of outputs, height, width, inputs, 2)
-        even = np.pad(weight, [(0, outputs % 2), *[(0, 0)] * 3])
-        weight = even.reshape(-1, 2, inputs, *kernel).transpose(0, 3, 4, 2, 1)
+    if kernel:  # the page's loops go over height and width before the inputs
+        weight = weight.transpose(0, 2, 3, 1)
     scale = float(np.abs(weight).max()) / LEVELS or 1.0
     return {
         "outputs": outputs,

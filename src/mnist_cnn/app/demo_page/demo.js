@@ -1,116 +1,101 @@
 "use strict";
-const find = id => document.getElementById(id);
-const study = JSON.parse(find("study").textContent);
-const { networks, classes, kernels: levels, hard } = study;
-const SIDE = 28, BOX = 20;  // MNIST's images, and the box in them that the ink fits
-const PEN = 0.07;  // of the paper's width: as thick as MNIST's strokes where the digit fills most of it
-const CALM = 700;  // milliseconds without a change before an answer is read out
-const digits = classes.every(name => name.length === 1), all = networks.length;
+const byId = id => document.getElementById(id);
+const study = JSON.parse(byId("study").textContent);
+const { networks, classes, kernels, hard } = study;
+const SIDE = 28, BOX = 20;  // pixels of MNIST's images, and of the box in them that the digit fits
+const PEN = 0.07;  // share of the paper's width: as thick as MNIST's strokes where the digit fills most of it
+const digits = classes.every(name => name.length === 1);
 
 const TEXT = {
   en: {
-    title: `${digits ? "Draw a digit" : "Choose a picture"}. ${all} networks answer.`,
-    hint: "Draw here", undo: "Undo", clear: "Clear", paper: "Drawing area for mouse, pen or finger",
+    title: `${digits ? "Draw a digit" : "Choose a picture"}. ${networks.length} networks answer.`,
+    hint: "Draw here", clear: "Clear", paper: "Drawing area for mouse, pen or finger",
     seen: "What the networks see: 28 × 28", blank: "Their answers appear here",
-    all: name => `All ${all} see ${name}`,
-    some: (count, name, of) => `${count}${of ? ` of ${all}` : ""} see${count === 1 ? "s" : ""} ${name}`,
-    truth: (name, now, then) => `It is ${name}. Right: ${now} of ${all} now, ${then} in the report.`,
+    all: name => `All ${networks.length} see ${name}`,
+    some: (count, name, of) => `${count}${of ? ` of ${networks.length}` : ""} see${count === 1 ? "s" : ""} ${name}`,
+    truth: (name, now, report) => `It is ${name}. Right: ${now} of ${networks.length} now, ${report} in the report.`,
     report: name => `report: ${name}`,
     grid: "What each network sees: a row for each layout, a column for each kernel size",
     hard: "Hard test images",
     hardNote: "Most networks got these wrong in the report. There, a network's runs shared the test images out. Here its first run answers, so the two may differ.",
-    facts: (one, right) => `Convolutional layers: ${one.convolutions.length}. Linear layers: ${one.linears.length}. Weights: ${number(one.parameters)}. Right on ${right} of the images it did not learn from.`,
+    facts: (network, accuracy) => `Convolutional layers: ${network.convolutions.length}. Linear layers: ${network.linears.length}. Weights: ${number(network.parameters)}. Right on ${accuracy} of the images it did not learn from.`,
     first: layer => `First layer: ${layer.outputs} kernels of ${layer.size}×${layer.size}, and below each where it fits`,
-    later: (layer, place) => `Layer ${place + 1}: ${layer.outputs} maps of what these add up to`,
+    later: (layer, index) => `Layer ${index + 1}: ${layer.outputs} maps of what these add up to`,
     legend: "Blue weights look for ink, orange ones for paper. The stronger a place in a map, the better it fits.",
     probabilities: "How probable it holds each",
-    keys: "Keyboard: Tab to the networks or the images, arrow keys among them, Esc clears, Ctrl+Z undoes.",
   },
   ru: {
-    title: `${digits ? "Нарисуйте цифру" : "Выберите картинку"}. Отвечают сети: ${all}.`,
-    hint: "Рисуйте здесь", undo: "Отменить", clear: "Стереть", paper: "Поле для рисования мышью, пером или пальцем",
+    title: `${digits ? "Нарисуйте цифру" : "Выберите картинку"}. Отвечают сети: ${networks.length}.`,
+    hint: "Рисуйте здесь", clear: "Стереть", paper: "Поле для рисования мышью, пером или пальцем",
     seen: "Что видят сети: 28 × 28", blank: "Здесь появятся их ответы",
-    all: name => `Все ${all} видят ${name}`,
-    some: (count, name, of) => `${count}${of ? ` из ${all}` : ""} вид${singular(count) ? "ит" : "ят"} ${name}`,
-    truth: (name, now, then) => `Это ${name}. Верно: сейчас ${now} из ${all}, в отчёте ${then}.`,
+    all: name => `Все ${networks.length} видят ${name}`,
+    some: (count, name, of) => `${count}${of ? ` из ${networks.length}` : ""} вид${singular(count) ? "ит" : "ят"} ${name}`,
+    truth: (name, now, report) => `Это ${name}. Верно: сейчас ${now} из ${networks.length}, в отчёте ${report}.`,
     report: name => `отчёт: ${name}`,
     grid: "Что видит каждая сеть: строки — слои, столбцы — размер ядра",
     hard: "Трудные тестовые картинки",
     hardNote: "В отчёте на них ошиблось большинство сетей. Там картинки были поделены между обучениями одной сети. Здесь отвечает первое из них, поэтому ответы могут отличаться.",
-    facts: (one, right) => `Свёрточных слоёв: ${one.convolutions.length}. Линейных слоёв: ${one.linears.length}. Весов: ${number(one.parameters)}. Верно на ${right} картинок, на которых сеть не училась.`,
+    facts: (network, accuracy) => `Свёрточных слоёв: ${network.convolutions.length}. Линейных слоёв: ${network.linears.length}. Весов: ${number(network.parameters)}. Верно на ${accuracy} картинок, на которых сеть не училась.`,
     first: layer => `Первый слой: ядра ${layer.size}×${layer.size}, всего ${layer.outputs}; под каждым — где оно подходит`,
-    later: (layer, place) => `Слой ${place + 1}: карты того, что из этого складывается, всего ${layer.outputs}`,
+    later: (layer, index) => `Слой ${index + 1}: карты того, что из этого складывается, всего ${layer.outputs}`,
     legend: "Синие веса ищут краску, оранжевые — бумагу. Чем сильнее место на карте, тем лучше оно подходит.",
     probabilities: "Насколько вероятен каждый ответ",
-    keys: "Клавиатура: Tab — к сетям или картинкам, стрелки — между ними, Esc — стереть, Ctrl+Z — отменить.",
   },
 };
 let language = navigator.language.startsWith("ru") ? "ru" : "en";
-const singular = count => count % 10 === 1 && count % 100 !== 11;  // Russian says 21 as it says 1
-function say(key, ...values) {
+const singular = count => count % 10 === 1 && count % 100 !== 11;  // in Russian 21 is singular, as 1 is
+function translate(key, ...values) {
   const text = TEXT[language][key];
   return typeof text === "string" ? text : text(...values);
 }
-const number = (value, places = 0) =>
-  value.toLocaleString(language, { minimumFractionDigits: places, maximumFractionDigits: places });
-const percent = (share, places = 1) => `${number(100 * share, places)}\u00a0%`;
+const number = (value, decimals = 0) =>
+  value.toLocaleString(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+const percent = (share, decimals = 1) => `${number(100 * share, decimals)}\u00a0%`;
 const probability = share => share > 0.9995 ? `>\u00a0${percent(0.999)}` : percent(share);
+const indexOfMax = values => values.reduce((best, value, i) => value > values[best] ? i : best, 0);
+const maxOf = values => values.reduce((max, value) => Math.max(max, value), 0);  // too many to be arguments
 
-// ---- what is drawn: each change makes a new state, so that it can be undone
-const history = [{ strokes: [], image: null }];
-const now = () => history.at(-1);
-const paper = find("paper"), ink = paper.getContext("2d", { willReadFrequently: true });
-let stroke = null;  // the points of the one that is being drawn
+// ---- drawing
+const paper = byId("paper"), ink = paper.getContext("2d", { willReadFrequently: true });
+let strokes = [], image = null;  // what is on the paper: strokes, or the index of a hard test image
+let stroke = null;  // the points of the stroke that is being drawn
 
-function change(state) {
-  history.push(state);
-  show();
+function showOnPaper(newStrokes, newImage) {
+  [strokes, image, stroke] = [newStrokes, newImage, null];
+  redraw();
 }
-function undo() {
-  stroke = null;
-  if (history.length > 1) history.pop();
-  show();
-}
-function clear() {
-  stroke = null;
-  if (now().strokes.length || now().image !== null) change({ strokes: [], image: null });
-}
-function point(event) {
+function pointOf(event) {
   const box = paper.getBoundingClientRect(), scale = paper.width / box.width;
   return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
 }
 paper.addEventListener("pointerdown", event => {
   if (!event.isPrimary || event.button) return;
   paper.setPointerCapture(event.pointerId);
-  stroke = [point(event)];
-  change({ strokes: [...now().strokes, stroke], image: null });
+  const points = [pointOf(event)];
+  showOnPaper([...strokes, points], null);
+  stroke = points;
 });
 paper.addEventListener("pointermove", event => {
   if (!stroke || !event.isPrimary) return;
   const events = event.getCoalescedEvents?.() ?? [];
-  stroke.push(...(events.length ? events : [event]).map(point));
-  show();
+  stroke.push(...(events.length ? events : [event]).map(pointOf));
+  redraw();
 });
 paper.addEventListener("lostpointercapture", event => { if (event.isPrimary) stroke = null; });
 
 function drawStroke(points) {
   ink.beginPath();
-  ink.moveTo(...points[0]);
-  for (let i = 1; i < points.length; i++) {  // curves from middle to middle have no corners
-    const [x, y] = points[i - 1], [nextX, nextY] = points[i];
-    ink.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
-  }
-  const [x, y] = points.at(-1);
-  ink.lineTo(x + 0.01, y);  // a point alone is a dot
+  for (const point of points) ink.lineTo(...point);
+  ink.lineTo(points.at(-1)[0] + 0.01, points.at(-1)[1]);  // makes a single point a dot
   ink.stroke();
 }
 
-// As MNIST's makers did: the ink is shrunk until it fits the box, its pixels averaged to greys, and moved by
-// whole pixels until its centre of mass is in the middle. Nothing is enlarged.
-function asMnist({ data, width }) {
+// The digit is shrunk into the box by averaging, and moved by whole pixels until its centre of mass is in
+// the middle, as in MNIST and in picture.py. Nothing is enlarged.
+function toMnist({ data, width }) {
   const columns = new Float64Array(width), rows = new Float64Array(width), target = new Float64Array(SIDE * SIDE);
   for (let y = 0, i = 3; y < width; y++) {
-    for (let x = 0; x < width; x++, i += 4) {  // the fourth number of a pixel says how much ink it has
+    for (let x = 0; x < width; x++, i += 4) {  // the fourth number of a pixel is the amount of ink
       columns[x] += data[i];
       rows[y] += data[i];
     }
@@ -122,10 +107,10 @@ function asMnist({ data, width }) {
   const [across, down] = [[columns, left, right], [rows, top, bottom]].map(([sums, first, end]) => {
     let mass = 0, moment = 0;
     sums.forEach((sum, i) => { mass += sum; moment += sum * (i + 0.5 - first); });
-    const most = SIDE - Math.ceil((end - first) / scale - 1e-9);
-    const move = Math.max(0, Math.min(most, Math.round((SIDE + 1) / 2 - moment / mass / scale)));
-    return Array.from({ length: end - first }, (_, i) => {  // of each pixel its cell, and the share that
-      const start = i / scale + move, cell = Math.floor(start);  // falls into it and not into the next
+    const last = SIDE - Math.ceil((end - first) / scale - 1e-9);
+    const move = Math.max(0, Math.min(last, SIDE / 2 - Math.floor(moment / mass / scale + 1e-9)));
+    return Array.from({ length: end - first }, (_, i) => {  // the cell of each pixel, and the share of the
+      const start = i / scale + move, cell = Math.floor(start);  // pixel that is in it and not in the next
       return [cell, Math.min(1, (cell + 1 - start) * scale)];
     });
   });
@@ -140,106 +125,100 @@ function asMnist({ data, width }) {
   return target.map(Math.round);
 }
 
-// ---- pictures, of values from −1 to 1; the style sheet turns black ink white where the page is dark
+// ---- pictures of values from −1 to 1; the style sheet turns black ink white on a dark page
 const BLACK = [0, 0, 0], BLUE = [0, 114, 178], ORANGE = [213, 94, 0];
 function paint(canvas, side, valueOf, colour = BLACK) {
-  const image = new ImageData(side, side);
+  const picture = new ImageData(side, side);
   for (let i = 0, value; i < side * side; i++) {
     value = valueOf(i);
-    image.data.set([...(value < 0 ? ORANGE : colour), 255 * Math.abs(value)], 4 * i);
+    picture.data.set([...(value < 0 ? ORANGE : colour), 255 * Math.abs(value)], 4 * i);
   }
   canvas.width = canvas.height = side;
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 const pixelsOf = image => Uint8Array.from(atob(image.pixels), letter => letter.charCodeAt(0));
 
-// ---- asking: one question at a time, and then the newest
-const worker = new Worker(URL.createObjectURL(new Blob([find("worker").textContent])));
+// ---- the networks run in a worker, on one drawing at a time, and then on the newest
+const worker = new Worker(URL.createObjectURL(new Blob([byId("worker").textContent])));
 worker.postMessage({ networks, normalisation: study.normalisation });
-let { chosen } = study, pixels, answer = null, waiting = false, newer = false;
+let { chosen } = study, pixels, results = null, busy = false, outdated = false;
 
-function ask() {
-  newer = waiting;
-  if (waiting) return;
-  waiting = true;
+function classify() {
+  outdated = busy;
+  if (busy) return;
+  busy = true;
+  byId("grid").ariaBusy = "true";
   worker.postMessage({ pixels, chosen });
 }
 worker.onmessage = ({ data }) => {
-  waiting = false;
-  answer = data;
-  if (newer) ask();
-  else tell();
+  busy = false;
+  results = data;
+  if (outdated) return classify();
+  showResults();
+  byId("grid").ariaBusy = "false";
 };
 
-function show() {
-  const { strokes, image } = now();
+function redraw() {
   ink.clearRect(0, 0, paper.width, paper.height);
   ink.lineWidth = PEN * paper.width;
   ink.lineCap = ink.lineJoin = "round";
   ink.imageSmoothingEnabled = false;
   strokes.forEach(drawStroke);
-  pixels = image === null ? asMnist(ink.getImageData(0, 0, paper.width, paper.height)) : pixelsOf(hard[image]);
-  paint(find("seen"), SIDE, i => pixels[i] / 255);
-  if (image !== null) ink.drawImage(find("seen"), 0, 0, paper.width, paper.height);
-  find("hint").hidden = strokes.length > 0 || image !== null;
-  find("clear").disabled = !find("hint").hidden;
-  find("undo").disabled = history.length < 2;
-  press(hardButtons, image);
-  ask();
+  pixels = image === null ? toMnist(ink.getImageData(0, 0, paper.width, paper.height)) : pixelsOf(hard[image]);
+  paint(byId("seen"), SIDE, i => pixels[i] / 255);
+  if (image !== null) ink.drawImage(byId("seen"), 0, 0, paper.width, paper.height);
+  byId("hint").hidden = strokes.length > 0 || image !== null;
+  byId("clear").disabled = !byId("hint").hidden;
+  setPressed(hardButtons, image);
+  classify();
 }
 
-// ---- telling
+// ---- results
 const cells = [], hardButtons = [], layers = [], bars = [];
-let timer;
 
-function tell() {
-  const { image } = now(), truth = hard[image], blank = !truth && !pixels.some(Boolean);
-  const seen = answer.probabilities.map(shares => shares.indexOf(Math.max(...shares)));
-  const votes = classes.map((_, label) => seen.filter(one => one === label).length);
+function showResults() {
+  const truth = hard[image], blank = !truth && !pixels.some(Boolean), verdict = byId("verdict");
+  const predicted = results.probabilities.map(indexOfMax);
+  const votes = classes.map((_, label) => predicted.filter(one => one === label).length);
   const order = [...votes.keys()].filter(label => votes[label]).sort((a, b) => votes[b] - votes[a]);
-  const spread = order.map((label, place) => say("some", votes[label], classes[label], !place));
-  const verdict = find("verdict"), comparison = find("truth");
-  verdict.textContent = blank ? say("blank") : order.length === 1 ? say("all", classes[order[0]]) : spread.join(", ");
+  const counts = order.map((label, index) => translate("some", votes[label], classes[label], !index));
+  verdict.textContent = blank ? translate("blank") :
+    order.length === 1 ? translate("all", classes[order[0]]) : counts.join(", ");
   verdict.classList.toggle("quiet", blank);
-  comparison.textContent = !truth ? "" :
-    say("truth", classes[truth.label], votes[truth.label], truth.predictions.filter(one => one === truth.label).length);
-  cells.forEach((cell, i) => tellCell(cell, i, blank ? null : seen[i], truth, truth?.label ?? order[0]));
-  tellInside(blank);
-  clearTimeout(timer);
-  const spoken = [verdict, comparison].map(one => one.textContent).filter(Boolean).join(". ");
-  timer = setTimeout(() => { find("announced").textContent = spoken; }, CALM);
+  byId("truth").textContent = truth ? translate("truth", classes[truth.label], votes[truth.label],
+    truth.predictions.filter(one => one === truth.label).length) : "";
+  cells.forEach((cell, i) => showCell(cell, i, blank ? null : predicted[i], truth, truth?.label ?? order[0]));
+  showChosen(blank);
 }
 
-function tellCell(cell, i, seen, truth, expected) {
-  const share = seen === null ? 0 : answer.probabilities[i][seen];
-  const parts = seen === null ? ["", ""] : [classes[seen], probability(share)];
-  if (truth) parts.push(say("report", classes[truth.predictions[i]]));
-  [...cell.children].forEach((child, place) => { child.textContent = parts[place] ?? ""; });
-  cell.classList.toggle("odd", seen !== null && seen !== expected);
+function showCell(cell, i, predicted, truth, expected) {
+  const share = predicted === null ? 0 : results.probabilities[i][predicted];
+  const parts = predicted === null ? ["", ""] : [classes[predicted], probability(share)];
+  if (truth) parts.push(translate("report", classes[truth.predictions[i]]));
+  [...cell.children].forEach((child, index) => { child.textContent = parts[index] ?? ""; });
+  cell.classList.toggle("odd", predicted !== null && predicted !== expected);
   cell.style.setProperty("--share", share);
   cell.setAttribute("aria-label", [titleOf(i), ...parts].filter(Boolean).join(", "));
 }
 
-function tellInside(blank) {
-  const network = networks[chosen], { kernels, maps, probabilities } = answer;
-  find("chosen").textContent = titleOf(chosen);
-  find("facts").textContent = say("facts", network, network.accuracy === null ? "–" : percent(network.accuracy, 2));
-  layers.forEach(({ block, title, tiles }, place) => {
-    block.hidden = place >= maps.length;
+function showChosen(blank) {
+  const network = networks[chosen], { weights, maps, probabilities } = results, { size } = network.convolutions[0];
+  byId("chosen").textContent = titleOf(chosen);
+  byId("facts").textContent = translate("facts", network, network.accuracy === null ? "–" : percent(network.accuracy, 2));
+  layers.forEach(({ block, title, tiles }, index) => {
+    block.hidden = index >= maps.length;
     if (block.hidden) return;
-    const { values, side, margin, channels } = maps[place], wide = side + 2 * margin, most = Math.max(...values) || 1;
-    title.textContent = say(place ? "later" : "first", network.convolutions[place], place);
-    while (tiles.children.length > channels) tiles.lastChild.remove();
-    while (tiles.children.length < channels) {
-      const tile = make("div", tiles);
-      if (!place) make("canvas", tile);  // for the kernel
-      make("canvas", tile).className = "ink";
+    const { values, side, margin, channels } = maps[index], width = side + 2 * margin, max = maxOf(values) || 1;
+    title.textContent = translate(index ? "later" : "first", network.convolutions[index], index);
+    tiles.replaceChildren();
+    for (let channel = 0; channel < channels; channel++) {
+      const tile = append("div", tiles);
+      if (!index) paintKernel(append("canvas", tile), size, weights.subarray(channel * size ** 2, (channel + 1) * size ** 2));
+      const canvas = append("canvas", tile);
+      canvas.className = "ink";
+      paint(canvas, side, i => blank ? 0 :
+        values[((Math.floor(i / side) + margin) * width + i % side + margin) * channels + channel] / max);
     }
-    [...tiles.children].forEach((tile, channel) => {
-      if (!place) paintKernel(tile.firstChild, kernels, channel);
-      paint(tile.lastChild, side, i => blank ? 0 :
-        values[((Math.floor(i / side) + margin) * wide + i % side + margin) * channels + channel] / most);
-    });
   });
   bars.forEach((bar, label) => {
     bar.style.setProperty("--share", blank ? 0 : probabilities[chosen][label]);
@@ -247,106 +226,83 @@ function tellInside(blank) {
   });
 }
 
-function paintKernel(canvas, { size, weights }, channel) {  // the worker keeps two channels side by side
-  const own = Array.from({ length: size * size }, (_, i) => weights[((channel >> 1) * size * size + i) * 2 + channel % 2]);
-  const most = Math.max(...own.map(Math.abs)) || 1;
-  paint(canvas, size, i => own[i] / most, BLUE);
+function paintKernel(canvas, size, weights) {
+  const max = maxOf(weights.map(Math.abs)) || 1;
+  paint(canvas, size, i => weights[i] / max, BLUE);
 }
 
-// ---- what is there from the start
-function make(tag, parent, text = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (tag === "button") made.type = "button";
-  return parent.appendChild(made);
+// ---- the elements of the page
+function append(tag, parent, text = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (tag === "button") element.type = "button";
+  return parent.appendChild(element);
 }
 function titleOf(i) {
-  const { name, size } = levels[i % levels.length];
+  const { name, size } = kernels[i % kernels.length];
   return `${networks[i].model}, ${size}×${size} (${name})`;
 }
-function press(buttons, pressed) {
-  buttons.forEach((button, i) => {
-    button.setAttribute("aria-pressed", i === pressed);
-    button.tabIndex = i === (pressed ?? 0) ? 0 : -1;  // one stop of Tab; arrow keys go on from there
-  });
+function setPressed(buttons, pressed) {
+  buttons.forEach((button, i) => button.setAttribute("aria-pressed", i === pressed));
 }
 function choose(i) {
   chosen = i;
-  press(cells, chosen);
-  ask();
-}
-function makeChoice(buttons, columns, act) {
-  buttons.forEach((button, i) => {
-    button.addEventListener("click", () => act(i));
-    button.addEventListener("keydown", event => {
-      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-      if (!buttons[i + step]) return;
-      event.preventDefault();
-      act(i + step);
-      buttons[i + step].focus();
-    });
-  });
+  setPressed(cells, chosen);
+  classify();
 }
 
-for (const { name, size } of levels) {
-  const head = make("th", document.querySelector("thead tr"));
+for (const { name, size } of kernels) {
+  const head = append("th", document.querySelector("thead tr"));
   head.scope = "col";
-  make("b", head, `${size}×${size}`);
+  append("b", head, `${size}×${size}`);
   head.append(` ${name}`);
 }
 for (const model of study.models) {
-  const row = make("tr", find("grid")), head = make("th", row);
+  const row = append("tr", byId("grid")), head = append("th", row);
   head.scope = "row";
   for (const part of model.split(/(?<=_)/)) head.append(part, document.createElement("wbr"));
-  for (const _ of levels) {
-    const cell = make("button", make("td", row));
+  for (const _ of kernels) {
+    const cell = append("button", append("td", row)), i = cells.push(cell) - 1;
     cell.className = "cell";
-    for (const tag of ["b", "span", "small"]) make(tag, cell);
-    cells.push(cell);
+    for (const tag of ["b", "span", "small"]) append(tag, cell);
+    cell.addEventListener("click", () => choose(i));
   }
 }
-for (const image of hard) {
-  const button = make("button", find("hard")), canvas = make("canvas", button), values = pixelsOf(image);
+hard.forEach((one, i) => {
+  const button = append("button", byId("hard")), canvas = append("canvas", button), values = pixelsOf(one);
   canvas.className = "ink";
-  paint(canvas, SIDE, i => values[i] / 255);
-  make("span", button, classes[image.label]);
+  paint(canvas, SIDE, pixel => values[pixel] / 255);
+  append("span", button, classes[one.label]);
+  button.addEventListener("click", () => showOnPaper([], i));
   hardButtons.push(button);
-}
-for (let place = 0; place < Math.max(...networks.map(network => network.convolutions.length)); place++) {
-  const block = make("div", find("layers")), title = make("h3", block), tiles = make("div", block);
+});
+for (let index = 0; index < Math.max(...networks.map(network => network.convolutions.length)); index++) {
+  const block = append("div", byId("layers")), title = append("h3", block), tiles = append("div", block);
   tiles.className = "tiles";
   tiles.ariaHidden = "true";
   layers.push({ block, title, tiles });
 }
 for (const name of classes) {
-  const row = make("li", find("bars"));
-  make("span", row, name);
-  bars.push(make("i", row));
-  make("span", row);
+  const row = append("li", byId("bars"));
+  append("span", row, name);
+  bars.push(append("i", row));
+  append("span", row);
 }
-makeChoice(cells, levels.length, choose);
-makeChoice(hardButtons, 1, image => change({ strokes: [], image }));
-press(cells, chosen);
-find("hard-images").hidden = !hard.length;
+setPressed(cells, chosen);
+byId("hard-images").hidden = !hard.length;
 document.body.classList.toggle("words", !digits);
-document.querySelector("table").style.setProperty("--columns", levels.length);
-find("undo").addEventListener("click", undo);
-find("clear").addEventListener("click", clear);
-document.addEventListener("keydown", event => {
-  if (event.key === "Escape") clear();
-  else if (event.code === "KeyZ" && (event.ctrlKey || event.metaKey)) undo();
-});
+document.querySelector("table").style.setProperty("--columns", kernels.length);
+byId("clear").addEventListener("click", () => showOnPaper([], null));
 
-function speak(wanted) {
+function setLanguage(wanted) {
   language = document.documentElement.lang = wanted;
-  document.title = `${study.dataset}. ${say("title")}`;
-  for (const one of document.querySelectorAll("[data-text]")) one.textContent = say(one.dataset.text);
-  for (const one of document.querySelectorAll("[data-label]")) one.ariaLabel = say(one.dataset.label);
+  document.title = `${study.dataset}. ${translate("title")}`;
+  for (const one of document.querySelectorAll("[data-text]")) one.textContent = translate(one.dataset.text);
+  for (const one of document.querySelectorAll("[data-label]")) one.ariaLabel = translate(one.dataset.label);
   for (const one of document.querySelectorAll(".switch button")) one.ariaPressed = String(one.lang === language);
-  if (answer) tell();
+  if (results) showResults();
 }
 for (const button of document.querySelectorAll(".switch button"))
-  button.addEventListener("click", () => speak(button.lang));
-speak(language);
-if (digits || !hard.length) show();
-else change({ strokes: [], image: 0 });
+  button.addEventListener("click", () => setLanguage(button.lang));
+setLanguage(language);
+showOnPaper([], digits || !hard.length ? null : 0);

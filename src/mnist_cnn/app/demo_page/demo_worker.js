@@ -1,44 +1,35 @@
 "use strict";
-// Every network on one image. Activations lie as height × width × channels, so that what a kernel's row
-// covers is one run of numbers. Sums are doubles, JavaScript's own numbers: others would be converted at
-// each step.
+// Runs every network on one image. Activations lie as height × width × channels, so that what a row of a kernel
+// covers is contiguous. Sums are doubles, JavaScript's own numbers: others would be converted at each step.
 const SIDE = 28;
 let networks, normalisation;
 
-function bytes(text) {
-  return Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-}
-
 function unpack(layer) {
-  const whole = new Int16Array(bytes(layer.weights).buffer);
-  return { ...layer, weights: Float64Array.from(whole, value => value * layer.scale) };
+  const bytes = Uint8Array.from(atob(layer.weights), letter => letter.charCodeAt(0));
+  return { ...layer, weights: Float64Array.from(new Int16Array(bytes.buffer), level => level * layer.scale) };
 }
 
-// Convolution, maximum of each 2×2 square, bias and ReLU in one pass: four neighbours and two channels at
-// a time, since each number read then serves several sums. `margin` is what the next layer pads with.
+// Convolution, maximum of each 2×2 square, bias and ReLU in one pass, four neighbours at a time. The output has
+// the `margin` of zeros that the next layer needs.
 function convolve(layer, input, side, margin) {
   const { size, inputs, outputs, weights, bias } = layer;
   const run = size * inputs, row = (side + size - 1) * inputs;
-  const half = side >> 1, wide = half + 2 * margin, output = new Float64Array(wide * wide * outputs);
-  for (let channel = 0; channel < outputs; channel += 2) {
-    const first = channel * size * run, twins = channel + 1 < outputs;
+  const half = side >> 1, width = half + 2 * margin, output = new Float64Array(width * width * outputs);
+  for (let channel = 0; channel < outputs; channel++) {
     for (let y = 0; y < half; y++) {
       for (let x = 0; x < half; x++) {
-        let a0 = 0, a1 = 0, b0 = 0, b1 = 0, c0 = 0, c1 = 0, d0 = 0, d1 = 0, w = first;
+        let a = 0, b = 0, c = 0, d = 0, w = channel * size * run;
         for (let line = 0; line < size; line++) {
           const start = (2 * y + line) * row + 2 * x * inputs;
           for (let i = start; i < start + run; i++) {
-            const v0 = weights[w++], v1 = weights[w++];
-            const a = input[i], b = input[i + inputs], c = input[i + row], d = input[i + row + inputs];
-            a0 += a * v0; a1 += a * v1;
-            b0 += b * v0; b1 += b * v1;
-            c0 += c * v0; c1 += c * v1;
-            d0 += d * v0; d1 += d * v1;
+            const weight = weights[w++];
+            a += input[i] * weight;
+            b += input[i + inputs] * weight;
+            c += input[i + row] * weight;
+            d += input[i + row + inputs] * weight;
           }
         }
-        const place = ((y + margin) * wide + x + margin) * outputs + channel;
-        output[place] = Math.max(0, Math.max(a0, b0, c0, d0) + bias[channel]);
-        if (twins) output[place + 1] = Math.max(0, Math.max(a1, b1, c1, d1) + bias[channel + 1]);
+        output[((y + margin) * width + x + margin) * outputs + channel] = Math.max(0, Math.max(a, b, c, d) + bias[channel]);
       }
     }
   }
@@ -54,23 +45,23 @@ function multiply(layer, input, last) {
 }
 
 function softmax(logits) {
-  const most = Math.max(...logits), powers = logits.map(logit => Math.exp(logit - most));
+  const max = Math.max(...logits), powers = logits.map(logit => Math.exp(logit - max));
   const sum = powers.reduce((a, b) => a + b);
   return powers.map(power => power / sum);
 }
 
-// Pixels, 0 paper to 255 ink, as the networks learned them; round about is 0, the mean, as in training.
-function padded(pixels, margin) {
-  const wide = SIDE + 2 * margin, image = new Float64Array(wide * wide);
+// Normalises pixels, 0 to 255, as in training, and pads them with zeros.
+function normalise(pixels, margin) {
+  const width = SIDE + 2 * margin, image = new Float64Array(width * width);
   for (let y = 0; y < SIDE; y++)
     for (let x = 0; x < SIDE; x++)
-      image[(y + margin) * wide + x + margin] = (pixels[y * SIDE + x] - normalisation.mean) / normalisation.std;
+      image[(y + margin) * width + x + margin] = (pixels[y * SIDE + x] - normalisation.mean) / normalisation.std;
   return image;
 }
 
 function run(network, pixels) {
   const { convolutions, linears } = network, margin = convolutions[0].size >> 1, maps = [];
-  let values = padded(pixels, margin), side = SIDE;
+  let values = normalise(pixels, margin), side = SIDE;
   for (const layer of convolutions) {
     const after = layer === convolutions.at(-1) ? 0 : margin;
     values = convolve(layer, values, side, after);
@@ -88,12 +79,7 @@ onmessage = ({ data }) => {
       ({ convolutions: convolutions.map(unpack), linears: linears.map(unpack) }));
     return;
   }
-  const start = performance.now(), results = networks.map(network => run(network, data.pixels));
-  const milliseconds = performance.now() - start, { size, outputs, weights } = networks[data.chosen].convolutions[0];
-  postMessage({
-    probabilities: results.map(result => result.probabilities),
-    maps: results[data.chosen].maps,
-    kernels: { size, outputs, weights },
-    milliseconds,
-  });
+  const results = networks.map(network => run(network, data.pixels)), { maps } = results[data.chosen];
+  const { weights } = networks[data.chosen].convolutions[0];
+  postMessage({ probabilities: results.map(result => result.probabilities), maps, weights });
 };
