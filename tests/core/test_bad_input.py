@@ -226,8 +226,10 @@ def test_damaged_idx_files(count: int, kind: str) -> None:
     images = make_images(3)
     content = idx_bytes(images.pixels if kind == "images" else images.labels)
     read = (lambda one: read_idx(decompress(one))) if kind == "compressed" else read_idx
+    stored = gzip.compress(content, mtime=0) if kind == "compressed" else content
+    header, others = stored[:20], stored[20:]
 
-    @try_many(count // 3, damaged(gzip.compress(content, mtime=0) if kind == "compressed" else content))
+    @try_many(count // 3, damaged(stored) | damaged(header).map(lambda one: one + others))
     def check(one: bytes) -> None:
         if not outcome(f"IDX file: {kind}", lambda: read(one), "", ValueError):
             plain = decompress(one) if kind == "compressed" else one
@@ -277,7 +279,7 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
 FAULTS = {
     **{"stalls": "timed out", "drips": "not complete after", "endless": "more than 100,000 bytes"},
     **{"truncated": "truncated after", "a page": "expected MD5", "redirect to a file": "is not allowed"},
-    **{"redirect to itself": "infinite loop", "not HTTP": r"BadStatusLine|\\x00", "a failure": "Error 500"},
+    **{"redirect to itself": "infinite loop", "not HTTP": "BadStatusLine", "a failure": "Error 500"},
 }
 
 

