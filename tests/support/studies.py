@@ -14,7 +14,7 @@ from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import Images, Normalisation, TrainingSet, save_prepared, stratified_folds
 from mnist_cnn.core.machine import Machine
 from mnist_cnn.core.mnist import CLASS_NAMES, NOT_CLASSIFIED, TEST_IMAGES, TRAIN_IMAGES
-from mnist_cnn.core.params import Params, Targets, load_params
+from mnist_cnn.core.params import Architecture, Params, Targets, load_params
 from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.documents import StudySummary
@@ -23,10 +23,16 @@ from mnist_cnn.statistics.runs import EVALUATED, describe
 from mnist_cnn.statistics.study import analyse
 from tests.support.params import changed, write_params
 from tests.support.repositories import TOP
+from timing import mean_seconds, time_ratios
 
 FOLD_SD, RUN_SD = 0.0010, 0.0007  # as on MNIST
 MACHINE = Machine(processor="Test processor", cores="2", system="Linux x86_64", python="3.11", torch="2.14.1")
 PARAMS = load_params(TOP / "params.yaml")
+FORTY = {
+    f"conv{conv}_linear{linear}": Architecture(conv_channels=(16,) * conv, hidden_units=(32,) * (linear - 1))
+    for conv in range(1, 5)
+    for linear in (1, 2)
+}
 LAST_MODEL = dict([list(PARAMS.models.items())[-1]])
 HIGH_TARGETS = Targets(**dict.fromkeys(CLASS_NAMES, 0.9999))
 CASES: dict[str, Params] = {
@@ -39,6 +45,7 @@ CASES: dict[str, Params] = {
     ),
     "one kernel": changed(PARAMS, kernels={"medium": 5}),
     "four kernels": changed(PARAMS, kernels={"tiny": 1, "small": 3, "medium": 5, "large": 7}),
+    "forty networks": changed(PARAMS, models=FORTY, kernels={f"k{size}": size for size in (1, 3, 5, 7, 9)}),
     "one layout": changed(PARAMS, models=LAST_MODEL),
     "one network": changed(PARAMS, models=LAST_MODEL, kernels={"medium": 5}),
     "a run collapsed": PARAMS,
@@ -129,6 +136,17 @@ def sample(case: str = "usual") -> Sample:
         confusion(labels, predicted, study.summary.classes),
         missed_by_all(labels, predicted, np.full(predicted.shape, 0.9, np.float32)),
     )
+
+
+@cache
+def sample_times(case: str = "usual") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Simulates the training times of one of `CASES`, and returns the seconds of networks and the ratios."""
+    params, rng = CASES[case], np.random.default_rng(0)
+    runs = product(params.networks(), params.train.folds)
+    rows = [(network.name, fold, true_seconds(network) * rng.uniform(0.97, 1.03)) for network, fold in runs]
+    times = pd.DataFrame(rows, columns=["network", "fold", "training_seconds"])
+    networks, confidence = params.networks(), params.compare.confidence
+    return mean_seconds(times, networks), time_ratios(times, networks, confidence)
 
 
 def simulate_images(count: int, rng: np.random.Generator) -> Images:

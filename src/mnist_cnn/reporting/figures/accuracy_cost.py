@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.figures import style
-from mnist_cnn.reporting.figures.style import GREY, INK, LINE, PAPER, SMALL, TIERS, MarkerStyle
+from mnist_cnn.reporting.figures.style import GREY, INK, LINE, PAPER, TIERS, MarkerStyle
 
 MAX_LARGE_MARKERS = 20  # networks; with more of them, the markers are smaller
 CORNERS = ((-1, 1), (1, -1), (1, 1))  # of a marker, where its name may be: above the Pareto front first
@@ -65,7 +65,7 @@ def _write_names(axes: Axes, networks: pd.DataFrame, size: float) -> None:
             text.remove()
         else:
             if row.chosen:
-                _write_name(axes, row, size, CORNERS[0])
+                occupied.append(_write_name(axes, row, size, CORNERS[0]).get_window_extent())
 
 
 def _is_free(box: Bbox, axes: Bbox, occupied: list[Bbox]) -> bool:
@@ -98,9 +98,7 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     axes.set_ylim(low - 0.05 * (high - low), high + 0.14 * (high - low))  # room for names
     style.log_axis(axes.xaxis, "{} M")
     style.percent_axis(axes.yaxis)
-    best = style.draw_margin_and_target(axes, networks, summary, "y")
-    label = f"within {100 * summary.margin:g} of the best"
-    style.annotate(axes, label, (cost.min() / 1.2, best), (6, -10), color=GREY, fontsize=SMALL)
+    style.draw_margin_and_target(axes, networks, summary, "y")
     front = pareto_front(networks)
     axes.step(front["millions"], front["percent"], where="post", color=LINE, linewidth=1.6, zorder=2)
     size = 17.0 if len(networks) <= MAX_LARGE_MARKERS else 13.0
@@ -108,7 +106,7 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     axes.set_xlabel("Multiply–accumulates per image")
     axes.set_ylabel("Validation accuracy, %")
     kernel_size = style.legend_entry(MarkerStyle(INK, "$5$"), "kernel size")
-    style.add_legend(figure, [*style.tier_entries(networks["tier"]), kernel_size])
+    style.add_legend(figure, [*style.network_entries(networks, summary), kernel_size])
     style.fix_layout(figure)
     _write_names(axes, networks, size)
     return figure

@@ -2,11 +2,10 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.figures import style
-from mnist_cnn.reporting.figures.style import BAND, INK, TIERS
+from mnist_cnn.reporting.figures.style import INK, TIERS
 
 ROW = 0.29  # inches
 
@@ -44,6 +43,5 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     for label, chosen in zip(axes.get_yticklabels(), networks["chosen"], strict=True):
         label.set_fontweight("bold" if chosen else "normal")
     axes.set_xlabel("Validation accuracy, %")
-    band = Patch(color=BAND, label=f"within {100 * summary.margin:g} of best")
-    style.add_legend(figure, [*style.tier_entries(networks["tier"]), band])
+    style.add_legend(figure, style.network_entries(networks, summary))
     return figure

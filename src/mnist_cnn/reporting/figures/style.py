@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
@@ -128,9 +129,11 @@ def legend_entry(style: MarkerStyle, label: str) -> Line2D:
     return Line2D([], [], color=style.colour, marker=style.marker, markersize=9, linestyle="", label=label)
 
 
-def tier_entries(tiers: pd.Series) -> list[Line2D]:
-    """Creates the legend entries of the tiers that occur."""
-    return [legend_entry(TIERS[tier], phrases().tier(tier)) for tier in TIERS if tier in set(tiers)]
+def network_entries(networks: pd.DataFrame, summary: StudySummary) -> list[Artist]:
+    """Creates the legend entries of the tiers that occur, and of the band of the margin."""
+    tiers = [tier for tier in TIERS if tier in set(networks["tier"])]
+    band = Patch(color=BAND, label=f"margin, {100 * summary.margin:g}")
+    return [*(legend_entry(TIERS[tier], phrases().tier(tier)) for tier in tiers), band]
 
 
 def add_legend(figure: Figure, entries: Sequence[Artist]) -> None:
@@ -185,7 +188,7 @@ def row_axis(axes: Axes, names: Sequence[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def draw_margin_and_target(axes: Axes, networks: pd.DataFrame, summary: StudySummary, axis: str) -> float:
+def draw_margin_and_target(axes: Axes, networks: pd.DataFrame, summary: StudySummary, axis: str) -> None:
     """Draws the band of the margin below the best network, and the target if it lies within the limits.
 
     Args:
@@ -193,9 +196,6 @@ def draw_margin_and_target(axes: Axes, networks: pd.DataFrame, summary: StudySum
         networks: plots/networks.csv.
         summary: The margin, the target and the name of the best network.
         axis: The axis of accuracy, x or y.
-
-    Returns:
-        The accuracy of the best network, in percent.
     """
     accuracies = networks.set_index("network")["accuracy"]
     best, target = 100 * float(accuracies[summary.most_accurate]), 100 * summary.target
@@ -208,7 +208,6 @@ def draw_margin_and_target(axes: Axes, networks: pd.DataFrame, summary: StudySum
         position, offset = ((1, target), (-24, 7)) if vertical else ((target, 1), (0, 6))
         transform = axes.get_yaxis_transform() if vertical else axes.get_xaxis_transform()
         annotate(axes, "target", position, offset, xycoords=transform, ha="center", fontsize=SMALL)
-    return best
 
 
 def annotate(axes: Axes, text: str, position: Any, offset: tuple[float, float], **properties: Any) -> Text:
