@@ -1,17 +1,17 @@
 """The stages of dvc.yaml depend on what their scripts import, and an edit runs no more than it has to."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
-import networkx
 import pytest
 import yaml
 from dvc.repo import Repo
 
 from mnist_cnn.core.params import Params
 from tests.support.params import set_keys
-from tests.support.repositories import TOP, commit, copy_sources, run, write_placeholders
+from tests.support.repositories import TOP, commit, copy_sources, dry_run, run, write_placeholders
 
 SOURCE = TOP / "src"
 PACKAGE = SOURCE / "mnist_cnn"
@@ -35,6 +35,16 @@ NEVER_LOADED = {  # part of the package → libraries that neither it nor what i
     "statistics": {"torch", "matplotlib"},
     "learning": {"pandas", "matplotlib", "scipy"},
     "app": {"torch", "pandas", "matplotlib"},
+}
+
+GUIDE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| (`.*?) \| (.*?) \| (.*?) \|$", GUIDE, re.MULTILINE)  # change, stages, what trains
+CHOICES = {  # section of params.yaml → a key of it and another value
+    "data": ("data.seed", 1),
+    "models": ("models.conv1_linear1.hidden_units", [8]),
+    "kernels": ("kernels.small", 5),
+    "train": ("train.epochs", 1),
+    "compare": ("compare.confidence", 0.9),
 }
 
 
@@ -152,7 +162,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git init --quiet")
     write_placeholders(folder)
     commit(folder, "all")
-    assert runs_again(folder) == (set(), set())
+    assert dry_run(folder) == {}
     return folder
 
 
@@ -164,32 +174,32 @@ def edited(repository: Path) -> Path:
     return repository
 
 
-def runs_again(folder: Path) -> tuple[set[str], set[str]]:
-    """Returns the names of the stages that DVC would run, and of those that follow them."""
-    with Repo(folder) as repo:
-        direct = {stage.addressing for stage in repo.reproduce(dry=True)}
-        graph = networkx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
-    after = set().union(*(networkx.ancestors(graph, name) for name in direct))
-    return {name.split("@")[0] for name in direct}, {name.split("@")[0] for name in after}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    {
-        "statistics/effects.py": {"compare", "timing"},
-        "reporting/templates/en/report.md.j2": {"timing", "report", "page", "card"},
-        "app/demo.py": set(),
-        "evaluation.py": {"evaluate"},
-        "documents.py": {"compare", "timing", "report", "export", "card"},
-        "sources/fetch.py": {"download", "prepare"},
-        "learning/training.py": {"train", "evaluate", "export"},
-    }.items(),
-)
-def test_edit_runs_what_depends_on_it(edited: Path, name: str, expected: set[str]) -> None:
-    with (edited / "src/mnist_cnn" / name).open("a", encoding="utf-8") as file:
-        file.write("# edited\n")
-    assert runs_again(edited)[0] == expected
+@pytest.mark.parametrize(("change", "stages", "trains"), ROWS, ids=[change for change, _, _ in ROWS])
+def test_table_of_contributing_says_what_runs_again(
+    edited: Path, change: str, stages: str, trains: str
+) -> None:
+    for thing in re.findall(r"`(.*?)`", change):
+        if thing in CHOICES:
+            set_keys(edited / "params.yaml", dict([CHOICES[thing]]))
+        else:
+            path = edited / thing if thing.endswith(".py") else next((edited / thing).glob("*.py"))
+            with path.open("a", encoding="utf-8") as file:
+                file.write("# edited\n")
+        changed = dry_run(edited)
+        changed.pop("download", None)  # checks every change of params.yaml
+        following = set().union(*changed.values())
+        stated = set(re.findall(r"`(\w+)`", stages)) - {"download"}
+        assert {name.split("@")[0] for name in changed.keys() - following} == stated
+        trained = changed.keys() | (set() if trains.startswith("none") else following)
+        assert any(name.startswith("train@") for name in trained) != trains.startswith("none")
+        run(edited, "git checkout --quiet -- .")
+
+
+def test_table_of_contributing_names_all_code_that_trains_nothing() -> None:
+    none = {change for change, _, trains in ROWS if trains.startswith("none")}
+    names = ("app", "documents.py", "evaluation.py", "reporting", "sources", "statistics")
+    assert {f"`src/mnist_cnn/{name}`" for name in names} <= none
 
 
 @pytest.mark.slow
@@ -198,4 +208,4 @@ def test_files_of_editors_run_nothing(edited: Path) -> None:
         path = edited / "src/mnist_cnn/core" / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert runs_again(edited)[0] == set()
+    assert dry_run(edited) == {}

@@ -6,9 +6,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+import networkx
 import yaml
 from dvc.repo import Repo
 from filelock import FileLock
@@ -80,6 +82,14 @@ def commit(folder: Path, message: str) -> None:
 def stages_run(printed: str) -> set[str]:
     """Finds the stages that DVC ran, or would run (`--dry`), in what it printed."""
     return set(re.findall(r"Running stage '([^']+)'", printed))
+
+
+def dry_run(folder: Path) -> dict[str, set[str]]:
+    """Returns the stages that `dvc repro` would run because of a change, each with all that follow it."""
+    with chdir(folder), Repo() as repo:
+        graph = networkx.DiGraph((one.addressing, other.addressing) for one, other in repo.index.graph.edges)
+        changed = [stage.addressing for stage in repo.reproduce(dry=True)]
+    return {name: networkx.ancestors(graph, name) for name in changed}
 
 
 def recorded_hashes(lock: str) -> dict[tuple[str, str], str]:
