@@ -107,14 +107,15 @@ def test_tensors_of_another_form_are_refused(tmp_path: Path, array: np.ndarray |
     assert str(error.value).startswith(f"{path} is corrupted or was edited: {reason}")
 
 
-@pytest.mark.parametrize("shape", [(10**15,), (2**40, 28, 28), (10**9, 10**9, 10**9)])
-@pytest.mark.parametrize("length", ["as it is", "enormous"])
-def test_a_header_that_promises_too_much(tmp_path: Path, shape: tuple[int, ...], length: str) -> None:
-    header = f'{{"a": {{"dtype": "F32", "shape": {[*shape]}, "data_offsets": [0, 4]}}}}'.encode()
+def test_a_header_that_promises_too_much(tmp_path: Path) -> None:
+    header = b'{"a": {"dtype": "F32", "shape": [1000000, 1000000, 1000000], "data_offsets": [0, 4]}}'
     path = tmp_path / "a.safetensors"
-    path.write_bytes(struct.pack("<Q", 2**60 if length == "enormous" else len(header)) + header + bytes(4))
-    with pytest.raises(UserError, match=r"a.safetensors is corrupted or was edited: .*; run `dvc repro`$"):
-        read_tensors(path, {})
+    for length in (len(header), 2**60):
+        path.write_bytes(struct.pack("<Q", length) + header + bytes(4))
+        with pytest.raises(
+            UserError, match=r"a.safetensors is corrupted or was edited: .*; run `dvc repro`$"
+        ):
+            read_tensors(path, {})
 
 
 # Documents

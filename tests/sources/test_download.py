@@ -61,9 +61,7 @@ def test_keeps_unchanged_files_and_fetches_the_others(directory, fetch, capsys):
 
 
 @pytest.mark.usefixtures("fetch")
-@pytest.mark.parametrize(
-    "error", [sources.SourceError("none"), OSError("full"), KeyboardInterrupt()], ids=repr
-)
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()], ids=repr)
 @pytest.mark.parametrize("moment", ["fetching", "writing", "renaming"])
 def test_a_failure_at_any_moment_changes_nothing(directory, error, moment, monkeypatch):
     directory.mkdir(parents=True)

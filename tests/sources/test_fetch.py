@@ -104,14 +104,11 @@ def test_a_wrong_file_is_reported_with_both_checksums(stored, mirror):
     assert f"{LABELS}: expected MD5 {EXPECTED[LABELS]}, {found}" in failure()
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [compress(CONTENTS[LABELS])[:-9], b"<html>", compress(CONTENTS[LABELS])[:10] + b"\xff" * 20],
-    ids=["truncated", "a page", "corrupted"],
-)
-def test_invalid_gzip_is_reported(stored, mirror):
-    (mirror / f"{LABELS}.gz").write_bytes(stored)
-    assert f"{LABELS}.gz (not a complete gzip file: " in failure()
+def test_invalid_gzip_is_reported(mirror):
+    content = compress(CONTENTS[LABELS])
+    for stored in (content[:-9], b"<html>", content[:10] + b"\xff" * 20):
+        (mirror / f"{LABELS}.gz").write_bytes(stored)
+        assert f"{LABELS}.gz (not a complete gzip file: " in failure()
 
 
 @pytest.mark.usefixtures("mirror")
