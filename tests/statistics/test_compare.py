@@ -1,47 +1,41 @@
-"""The stages compare and timing, end to end on studies with known effects."""
+"""The stages compare and timing, on studies with known effects."""
 
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import compare
 import timing
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import read_json
-from mnist_cnn.core.params import Params, load_params
-from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, REFERENCE
+from mnist_cnn.core.params import Params
+from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
-from mnist_cnn.statistics.runs import load_runs
+from mnist_cnn.documents import Choice, StudySummary
 from tests.support.params import changed
-from tests.support.studies import true_seconds, write_simulated_study
+from tests.support.repositories import ENVIRONMENT, TOP
+from tests.support.studies import grid, true_seconds, write_simulated_study
 
-TOP = Path(__file__).parents[2]
-WRITTEN = {
+COMPARED = {
     *("metrics/networks.json", "metrics/summary.json", "plots/choice.json", "plots/confusion.csv"),
-    *("plots/effects.csv", "plots/learning_curves.csv", "plots/networks.csv", "plots/runs.csv"),
-    "plots/statements.json",
+    *("plots/effects.csv", "plots/learning_curves.csv", "plots/missed_images.csv", "plots/networks.csv"),
+    *("plots/runs.csv", "plots/study.json"),
 }
-TIMES = {
+TIMED = {
     *("metrics/timing.json", "plots/timing.csv"),
     *("report/timing.md", "report/timing.ru.md", "report/timing.svg"),
 }
+GRID = grid()
 
 
-@pytest.fixture(scope="module")
-def params() -> Params:
-    return load_params(TOP / "params.yaml")
-
-
-def study(folder: Path, params: Params, seed: int = 0, clock: float = 1.0) -> Path:
-    """Makes a study and compares it, below `folder`, where the test then works."""
-    write_simulated_study(folder, params, seed, clock)
+def run_stages(folder: Path, params: Params, clock: float = 1.0) -> Path:
+    """Writes a study below `folder`, and runs both stages there."""
+    write_simulated_study(folder, params, clock=clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         compare.main()
@@ -50,94 +44,83 @@ def study(folder: Path, params: Params, seed: int = 0, clock: float = 1.0) -> Pa
 
 
 @pytest.fixture(scope="module")
-def compared(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return study(tmp_path_factory.mktemp("compared"), params)
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_stages(tmp_path_factory.mktemp("compared"), GRID)
+
+
+@pytest.fixture
+def data(compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes to a directory with the same data, from which nothing was computed yet."""
+    shutil.copy(compared / PARAMS, tmp_path)
+    shutil.copytree(compared / DATA, tmp_path / DATA, copy_function=os.link)
+    monkeypatch.chdir(tmp_path)
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """Reads all files that stand outside data/."""
+    """Reads the files of both stages."""
     files = (path for kind in ("metrics", "plots", "report") for path in (folder / kind).rglob("*.*"))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_files(compared: Path) -> None:
-    assert set(outputs(compared)) == WRITTEN | TIMES
-
-
-def test_metrics_are_few_and_say_what_the_tables_say(compared: Path) -> None:
+def test_metrics_and_documents_agree_with_the_tables(compared: Path) -> None:
+    assert set(outputs(compared)) == COMPARED | TIMED
     networks = read_table(compared / "plots/networks.csv").set_index("network")
-    metrics = read_json(compared / "metrics/networks.json")
-    assert metrics == {"accuracy": networks.accuracy.to_dict()}
-    summary, facts = (
-        read_json(compared / "metrics/summary.json"),
-        read_json(compared / "plots/statements.json"),
-    )
-    assert len(summary) <= 6
-    chosen = networks.loc[facts["chosen"]]
-    assert summary["chosen_accuracy"] == chosen.accuracy
-    assert summary["chosen_multiply_accumulates"] == chosen.multiply_accumulates
-    assert summary["best_accuracy"] == networks.accuracy.max()
-    assert (summary["good_enough"], summary["lose_more"]) == (len(facts["good"]), len(facts["worse"]))
-
-
-def test_choice_is_a_network_and_its_recipe(compared: Path, params: Params) -> None:
-    choice, facts = (read_json(compared / f"plots/{name}.json") for name in ("choice", "statements"))
-    model, kernel = facts["chosen"].split("-")
-    assert choice == {
-        **{"name": facts["chosen"], "shown": True, "model": model, "kernel": kernel},
-        "kernel_size": params.kernels[kernel],
-        **params.models[model].model_dump(mode="json"),
-        "dataset": "MNIST",
-        "recipe": {"epochs": 3.0, "batch_size": 64, "learning_rate": 0.01, "warmup": 0.1},
+    summary = StudySummary.read(compared / "plots/study.json")
+    assert read_json(compared / "metrics/networks.json") == {"accuracy": networks.accuracy.to_dict()}
+    assert summary.chosen is not None
+    assert read_json(compared / "metrics/summary.json") == {
+        "chosen_accuracy": networks.accuracy[summary.chosen],
+        "chosen_multiply_accumulates": networks.multiply_accumulates[summary.chosen],
+        "best_accuracy": networks.accuracy.max(),
+        "good_enough": (networks.tier == "good").sum(),
+        "lose_more": (networks.tier == "worse").sum(),
+        "half_width": summary.half_width,
     }
+    choice = Choice.read(compared / "plots/choice.json")
+    assert (choice.name, choice.shown, choice.network.name) == (summary.chosen, True, summary.chosen)
+    assert choice.network in GRID.networks()
+    assert choice.dataset == "MNIST"
+    assert choice.recipe.model_dump() == GRID.train.model_dump(include=set(choice.recipe.model_dump()))
 
 
-def test_confusion_is_that_of_the_chosen_network(compared: Path, params: Params) -> None:
-    confusion = read_table(compared / "plots/confusion.csv")
-    runs = read_table(compared / "plots/runs.csv")
-    name = read_json(compared / "plots/choice.json")["name"]
-    right = confusion[confusion.actual == confusion.predicted].images.sum()
-    assert right == runs[runs.network == name].validation_correct.sum()
+def test_confusion_and_missed_images_are_those_of_the_predictions(compared: Path) -> None:
+    confusion, runs = (read_table(compared / f"plots/{name}.csv") for name in ("confusion", "runs"))
+    chosen = Choice.read(compared / "plots/choice.json").name
+    correct = confusion[confusion.actual == confusion.predicted].images.sum()
+    assert correct == runs[runs.network == chosen].validation_correct.sum()
     assert (len(confusion), confusion.images.sum()) == (100, 60_000)
-    assert len(read_table(compared / "plots/learning_curves.csv")) == 15 * params.train.curve_points
+    missed = read_table(compared / "plots/missed_images.csv")
+    assert len(missed) > 20
+    assert (missed.classifiers == 15).all()
+    assert (missed.actual != missed.predicted).all()
+    assert len(read_table(compared / "plots/learning_curves.csv")) == 15 * GRID.train.curve_points
 
 
-def test_one_fold_states_nothing_and_succeeds(params: Params, tmp_path: Path) -> None:
-    folder = study(tmp_path, changed(params, folds=(2,)))
-    choice, facts = (read_json(folder / f"plots/{name}.json") for name in ("choice", "statements"))
-    assert choice["name"] is None
-    assert choice["shown"] is False
-    assert f"{choice['model']}-{choice['kernel']}" == facts["most_accurate"]
-    summary = read_json(folder / "metrics/summary.json")
-    assert summary["chosen_accuracy"] is summary["half_width"] is None
-    assert summary["best_accuracy"] > 0.98
+def test_with_one_fold_nothing_is_chosen(tmp_path: Path) -> None:
+    folder = run_stages(tmp_path, changed(GRID, folds=(2,)))
+    choice = Choice.read(folder / "plots/choice.json")
+    assert (choice.name, choice.shown) == (None, False)
+    assert choice.network.name == StudySummary.read(folder / "plots/study.json").most_accurate
+    metrics = read_json(folder / "metrics/summary.json")
+    assert metrics["chosen_accuracy"] is metrics["half_width"] is None
+    assert metrics["best_accuracy"] > 0.98
     times = read_table(folder / "plots/timing.csv")
     assert times.lower.isna().all()
     assert times[times.kind == "effect"].ratio.notna().all()
 
 
-def test_collapsed_network_has_no_accuracy_of_its_own(params: Params, tmp_path: Path) -> None:
-    params = changed(params, folds=(0, 1))
-    write_simulated_study(tmp_path, params)
-    path = tmp_path / EVALUATION / "conv1_linear1/small/runs.csv"
-    write_table(path, read_table(path).assign(validation_correct=1100))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        compare.main()
-    assert "conv1_linear1-small" not in read_json(tmp_path / "metrics/networks.json")["accuracy"]
-    assert len(read_json(tmp_path / "plots/statements.json")["collapsed"]) == 2
+@pytest.mark.usefixtures("data")
+def test_a_collapsed_network_has_no_accuracy() -> None:
+    path = EVALUATION / "conv1_linear1/small/runs.csv"
+    table = read_table(path).assign(validation_correct=1100)
+    path.unlink()  # a link
+    write_table(path, table)
+    compare.main()
+    assert "conv1_linear1-small" not in read_json(Path("metrics/networks.json"))["accuracy"]
+    assert len(StudySummary.read(PLOTS / "study.json").collapsed) == 6
 
 
-@pytest.fixture
-def again(compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gives a folder with the same data, not yet compared, as the working directory."""
-    shutil.copy(compared / PARAMS, tmp_path)
-    shutil.copytree(compared / DATA, tmp_path / DATA, copy_function=os.link)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.mark.usefixtures("again")
+@pytest.mark.usefixtures("data")
 def test_incomplete_study_is_refused() -> None:
     (EVALUATION / "conv1_linear1/small/runs.csv").unlink()
     with pytest.raises(UserError, match="conv1_linear1-small seed 0 fold 0"):
@@ -145,81 +128,51 @@ def test_incomplete_study_is_refused() -> None:
     assert not PLOTS.exists()
 
 
-@pytest.fixture
-def reference(again: Path) -> pd.DataFrame:
-    """Gives the study's own runs, as if they were trained longer."""
-    return load_runs(load_params(again / PARAMS)).assign(epochs=8.0)
-
-
-def longer(reference: pd.DataFrame) -> dict[str, Any]:
-    """Compares with a reference; returns what is said of it, what is stated here, and what is chosen."""
-    write_table(REFERENCE, reference)
+@pytest.mark.usefixtures("data")
+def test_directories_of_other_networks_are_removed(compared: Path) -> None:
+    for directory in (EVALUATION, TRAINING, TIMING):
+        shutil.copytree(directory / "conv1_linear1/small", directory / "conv1_linear1/huge")
     compare.main()
-    facts = read_json(PLOTS / "statements.json")
-    return facts["longer"] | {"here": facts["definite"], "chosen_here": facts["chosen"]}
+    timing.main()
+    assert [path.name for path in sorted(DATA.rglob("huge"))] == []
+    assert outputs(Path()) == outputs(compared)
 
 
-def test_what_training_longer_confirms(reference: pd.DataFrame) -> None:
-    said = longer(reference)
-    assert (said["epochs"], said["runs"], said["chosen"]) == (8, 90, said["chosen_here"])
-    assert said["only_here"] == said["contradicted"] == []
-
-
-def test_what_training_longer_contradicts(reference: pd.DataFrame) -> None:
-    swap = {"conv1": "conv2", "conv2": "conv1"}  # then a second layer costs accuracy
-    counts = reference.set_index(["model", "kernel", "fold"]).validation_correct
-    models = [swap.get(model[:5], model[:5]) + model[5:] for model in reference.model]
-    keys = zip(models, reference.kernel, reference.fold, strict=True)
-    said = longer(reference.assign(validation_correct=[counts[key] for key in keys]))
-    assert "conv 2-1" in said["contradicted"]
-    assert set(said["contradicted"]) <= set(said["here"])
-
-
-def test_what_holds_for_this_length_alone(reference: pd.DataFrame) -> None:
-    noise = np.random.default_rng(1).normal(0, 100, len(reference)).round().astype(int)
-    said = longer(reference.assign(validation_correct=reference.validation_correct - 150 + noise))
-    assert said["contradicted"] == []
-    assert "conv 2-1" in said["only_here"]
-    assert said["chosen"] is None
-
-
-def test_same_bytes_whichever_kernels_numpy_picks(again: Path, compared: Path) -> None:
+@pytest.mark.usefixtures("data")
+def test_same_bytes_whichever_kernels_numpy_picks(compared: Path) -> None:
     features = np._core._multiarray_umath.__cpu_features__
     kinds = np._core._multiarray_umath.__cpu_dispatch__  # of which this NumPy has kernels of their own
     newer = [kind for kind in kinds if features[kind] and (kind == "X86_V4" or "AVX512" in kind)]
     if not newer:
         pytest.skip("this processor has nothing newer than AVX2")
     settings = {"NPY_DISABLE_CPU_FEATURES": " ".join(newer), "OPENBLAS_CORETYPE": "Haswell"}
-    command = [sys.executable, str(TOP / "src/compare.py")]
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True)
-    assert not done.stderr
-    expected = outputs(compared)
-    assert outputs(again) == {name: expected[name] for name in WRITTEN}
-
-
-def test_another_clock_changes_nothing_but_the_times(compared: Path, params: Params, tmp_path: Path) -> None:
-    other = outputs(study(tmp_path, params, clock=1.7))
-    before = outputs(compared)
-    assert {name for name in before if before[name] != other[name]} == TIMES
-
-
-@pytest.mark.usefixtures("again")
-def test_comparing_needs_no_pytorch_and_says_what_it_found() -> None:
     program = "import sys, compare; compare.main(); sys.exit('torch' in sys.modules)"
-    path = {"PYTHONPATH": str(TOP / "src")}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=os.environ | path, capture_output=True, text=True, check=True)
-    name = read_json(PLOTS / "choice.json")["name"]
-    assert done.stdout == f"compare: 90 runs of 15 networks; chosen: {name}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=ENVIRONMENT | settings | {"PYTHONPATH": str(TOP / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    name = Choice.read(PLOTS / "choice.json").name
+    assert (done.stdout, done.stderr) == (f"compare: 90 runs of 15 networks; chosen: {name}\n", "")
+    expected = outputs(compared)
+    assert outputs(Path()) == {name: expected[name] for name in COMPARED}
 
 
-def test_times_are_ratios_with_intervals(compared: Path, params: Params) -> None:
+def test_another_clock_changes_nothing_but_the_times(compared: Path, tmp_path: Path) -> None:
+    before, after = outputs(compared), outputs(run_stages(tmp_path, GRID, clock=1.7))
+    assert {name for name in before if before[name] != after[name]} == TIMED
+
+
+def test_times_are_ratios_with_intervals(compared: Path) -> None:
     table = read_table(compared / "plots/timing.csv")
     networks, effects = (table[table.kind == kind].set_index("name") for kind in ("network", "effect"))
-    truth = {network.name: true_seconds(network) for network in params.networks()}
+    truth = {network.name: true_seconds(network) for network in GRID.networks()}
     assert networks.seconds.to_dict() == pytest.approx(truth, rel=0.05)
     assert read_json(compared / "metrics/timing.json") == {"cpu_seconds": networks.seconds.to_dict()}
-    pairs = [(truth[f"{model}-large"], truth[f"{model}-small"]) for model in params.models]
+    pairs = [(truth[f"{model}-large"], truth[f"{model}-small"]) for model in GRID.models]
     ratio = np.exp(np.mean([np.log(large / small) for large, small in pairs]))
     effect = effects.loc["kernel large-small"]
     assert effect.lower < ratio < effect.upper

@@ -1,18 +1,15 @@
-"""The trial of replication: what counts as false, and the page that it writes."""
+"""The benchmark of replication: which statements are false, and the tables that it writes."""
 
-import math
 from pathlib import Path
-from shutil import copy
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from benchmarks import replication
-from mnist_cnn.core.params import load_params
+from benchmarks import replication, simulation
+from mnist_cnn.core.params import Params
 from mnist_cnn.core.tables import write_table
-
-TOP = Path(__file__).parents[2]
+from mnist_cnn.statistics.study import analyse
+from tests.support.params import write_params
+from tests.support.studies import grid, simulate_runs
 
 
 @pytest.mark.parametrize(
@@ -24,54 +21,54 @@ TOP = Path(__file__).parents[2]
         ("at_most", 0, 0.002, False),
         ("at_most", 0, -0.0021, True),
         ("at_most", 1, 0.0, True),
-        ("open", 0, 0.5, False),
-        ("open", -1, 0.001, True),
+        ("undecided", 0, 0.5, False),
+        ("undecided", -1, 0.001, True),
         ("good", 0, -0.002, False),
         ("good", 0, -0.0021, True),
         ("worse", 0, -0.002, True),
         ("worse", 0, -0.0021, False),
     ],
 )
-def test_what_is_false(verdict, direction, truth, false):
-    assert replication.is_false(verdict, direction, truth, 0.002) is false
+def test_false_statements(verdict: str, direction: int, truth: float, false: bool) -> None:
+    assert simulation.is_false(verdict, direction, truth, 0.002) is false
 
 
-def table_of_runs(networks, seed):
-    rng = np.random.default_rng(seed)
-    rows = [
-        {
-            "network": network.name,
-            "seed": seed,
-            "fold": fold,
-            "validation_correct": round(9_800 + 40 * math.log2(network.parameters / 1e4) + rng.normal(0, 9)),
-            "validation_images": 10_000,
-            "validation_loss": 0.05,
-            "test_correct": 1_650,
-            "test_images": 1_667,
-            "train_accuracy": 0.99,
-        }
-        for network in networks
-        for fold in range(6)
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_page_holds_the_tables_of_the_studies_that_are_here(tmp_path, monkeypatch, capsys):
-    copy(TOP / "params.yaml", tmp_path)
-    (tmp_path / "docs").mkdir()
-    page = tmp_path / "docs" / "statistics.md"
-    page.write_text("before\n<!-- replication -->\nstale\n<!-- /replication -->\nafter\n")
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """Changes to a directory with the tables of a study, and of one with another seed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(replication, "PAIRS", 4)
-    networks = load_params().networks()
-    write_table(Path("plots/runs.csv"), table_of_runs(networks, 0))
-    write_table(replication.SECOND, table_of_runs(networks, 1))
+    monkeypatch.setattr(simulation, "PAIRS", 4)
+    params = grid()
+    write_params(tmp_path, params)
+    runs = simulate_runs(params)
+    write_table(Path("plots/runs.csv"), runs)
+    write_table(Path("plots/networks.csv"), analyse(runs, params).networks)
+    write_table(replication.SECOND, simulate_runs(params, seed=1).assign(seed=1))
+    return params
+
+
+@pytest.mark.usefixtures("params")
+def test_page_contains_the_tables_of_the_studies_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    replication.PAGE.parent.mkdir()
+    replication.PAGE.write_text("before\n<!-- replication -->\nstale\n<!-- /replication -->\nafter\n")
     replication.main()
-    text = page.read_text()
+    text = replication.PAGE.read_text(encoding="utf-8")
     assert text.startswith("before\n<!-- replication -->\n### Simulated")
     assert text.endswith("<!-- /replication -->\nafter\n")
     assert "stale" not in text
     assert "Contradicted: none." in text
-    assert "Left out: `plots/runs.csv` or `benchmarks/reference_runs.csv` is not here" in text
+    assert "Left out: `plots/runs.csv` or `benchmarks/reference_runs.csv` is missing" in text
     assert text.count("| a definite statement contradicts the other study's | ≤ 0.1 % |") == 1
     assert capsys.readouterr().out in text
+
+
+def test_contradictions_and_other_grids_are_seen(params: Params) -> None:
+    reversed_kernels = {"small": "large", "large": "small", "medium": "medium"}
+    runs = simulate_runs(params)
+    counts = runs.set_index(["model", "kernel", "fold"]).validation_correct
+    keys = zip(runs.model, runs.kernel.map(reversed_kernels), runs.fold, strict=True)
+    swapped = runs.assign(validation_correct=[counts[key] for key in keys], epochs=8)
+    write_table(replication.LONGER, swapped.drop(columns=["validation_loss", "train_loss", "train_accuracy"]))
+    assert "Contradicted: kernel " in replication.side_by_side(replication.LONGER, params)
+    write_table(replication.LONGER, swapped.assign(kernel_size=swapped.kernel_size + 2))
+    assert replication.side_by_side(replication.LONGER, params).startswith("Left out: ")

@@ -1,4 +1,4 @@
-"""The table of runs: complete, in the order of the parameters, and of nothing else."""
+"""The tables of runs and predictions: complete, in the order of the parameters, and of no other networks."""
 
 import shutil
 from collections.abc import Callable
@@ -10,39 +10,35 @@ import pandas as pd
 import pytest
 
 from mnist_cnn.core.command import UserError
-from mnist_cnn.core.files import write_json
 from mnist_cnn.core.images import load_training_set
-from mnist_cnn.core.params import Params, load_params
-from mnist_cnn.core.paths import EVALUATION, PREPARED, REFERENCE, TIMING, TRAINING
+from mnist_cnn.core.mnist import NOT_CLASSIFIED
+from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
 from mnist_cnn.statistics import runs
+from mnist_cnn.statistics.predictions import load_predictions, tabulate_predictions
 from tests.support.params import changed
-from tests.support.studies import MACHINE, true_seconds, write_simulated_study
+from tests.support.studies import MACHINE, MODELS, grid, true_seconds, write_simulated_study
 
-TOP = Path(__file__).parents[2]
 FIRST = "conv1_linear1/small"
+RUNS, CURVES = EVALUATION / FIRST / "runs.csv", TRAINING / FIRST / "curves.csv"
+TWO_MODELS = {name: MODELS[name] for name in ("conv1_linear1", "conv2_linear1")}
+PARAMS = changed(grid(TWO_MODELS, {"small": 3, "large": 7}, seeds=(3, 1)), folds=(4, 0, 2))
+NETWORKS = PARAMS.networks()
 
 
 @pytest.fixture(scope="module")
-def params() -> Params:
-    params = load_params(TOP / "params.yaml")
-    models = {name: params.models[name] for name in ("conv1_linear1", "conv2_linear1")}
-    return changed(params, seeds=(3, 1), folds=(4, 0, 2), models=models, kernels={"small": 3, "large": 7})
-
-
-@pytest.fixture(scope="module")
-def made(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    write_simulated_study(folder, params)
+    write_simulated_study(folder, PARAMS)
     return folder
 
 
-@pytest.fixture
-def study(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gives a copy of the study, which may be spoilt, as the working directory."""
+@pytest.fixture(autouse=True)
+def study(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies the study, which a test may damage, to the working directory."""
     for folder in (EVALUATION, TRAINING, TIMING):
-        shutil.copytree(made / folder, tmp_path / folder)
-    (tmp_path / PREPARED).symlink_to(made / PREPARED)
+        shutil.copytree(written / folder, tmp_path / folder)
+    (tmp_path / PREPARED).symlink_to(written / PREPARED)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -51,114 +47,124 @@ def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     write_table(path, change(read_table(path)))
 
 
-def shuffled(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sample(frac=1, random_state=0)
-
-
-@pytest.mark.usefixtures("study")
-def test_a_row_a_run_in_the_order_of_the_parameters(params: Params) -> None:
-    edit(EVALUATION / FIRST / "runs.csv", shuffled)
-    table = runs.load_runs(params)
+def test_one_row_per_run_in_the_order_of_the_parameters() -> None:
+    edit(RUNS, lambda table: table.sample(frac=1, random_state=0))
+    table = runs.load_runs(PARAMS)
     assert list(table.columns) == [
         *("network", "model", "kernel", "kernel_size", "conv_layers", "linear_layers"),
         *("parameters", "multiply_accumulates", "seed", "fold"),
         *("validation_correct", "validation_images", "validation_loss", "test_correct", "test_images"),
         *("train_loss", "train_accuracy"),
     ]
-    names = ["conv1_linear1-small", "conv1_linear1-large", "conv2_linear1-small", "conv2_linear1-large"]
-    assert list(zip(table.network, table.seed, table.fold, strict=True)) == list(
-        product(names, (3, 1), (4, 0, 2))
-    )
+    names = [network.name for network in NETWORKS]
+    cells = list(product(names, (3, 1), (4, 0, 2)))
+    assert list(table[["network", "seed", "fold"]].itertuples(index=False, name=None)) == cells
     assert table.kernel_size.tolist() == 2 * (6 * [3] + 6 * [7])
     assert table.groupby("network").test_images.sum().tolist() == 4 * [10_000]
     assert all(table.dtypes[["validation_correct", "validation_images", "test_correct"]] == np.int64)
 
 
-@pytest.mark.usefixtures("study")
-def test_training_values_are_those_of_the_last_point(params: Params) -> None:
-    curves = read_table(TRAINING / FIRST / "curves.csv")
+def test_training_values_are_those_of_the_last_point() -> None:
+    curves = read_table(CURVES)
     last = curves[(curves.seed == 1) & (curves.fold == 0)].iloc[-1]
-    table = runs.load_runs(params)
+    table = runs.load_runs(PARAMS)
     row = table[(table.network == "conv1_linear1-small") & (table.seed == 1) & (table.fold == 0)].iloc[0]
     assert (row.train_loss, row.train_accuracy) == (last.train_loss, last.train_accuracy)
 
 
-@pytest.mark.usefixtures("study")
-def test_predictions_agree_with_the_counts(params: Params) -> None:
-    data, networks = load_training_set(PREPARED), params.networks()
-    labels, probabilities = runs.load_predictions(networks)
-    assert labels.shape == probabilities.shape == (len(networks) * 2, 60_000)
-    right = [
-        int((answers == data.images.labels)[data.folds == fold].sum())
-        for answers in labels
-        for fold in params.train.folds
-    ]
-    assert right == runs.load_runs(params).validation_correct.tolist()
-    assert (labels[:, data.folds == 1] == 255).all()
+def test_predictions_agree_with_the_counts() -> None:
+    data, counts = load_training_set(PREPARED), runs.load_runs(PARAMS)
+    labels, probabilities = load_predictions(PARAMS)
+    assert labels.shape == probabilities.shape == (len(NETWORKS), 2, 60_000)
+    assert (labels[..., data.folds == 1] == NOT_CLASSIFIED).all()
+    table = tabulate_predictions(PARAMS, data)
+    correct = table.groupby(["network", "seed", "fold"], sort=False).correct.agg(["sum", "size"])
+    cells = counts.set_index(["network", "seed", "fold"])
+    assert correct["sum"].to_dict() == cells.validation_correct.to_dict()
+    assert correct["size"].to_dict() == cells.validation_images.to_dict()
+    assert (data.images.labels[table.image] == table.actual).all()
+    assert (data.folds[table.image] == table.fold).all()
+    assert (table.correct == (table.actual == table.predicted)).all()
+    last = table.iloc[-1]
+    assert (last.model, last.kernel_size, last.probability) == ("conv2_linear1", 7, np.float32(0.9))
 
 
-@pytest.mark.usefixtures("study")
-def test_what_an_earlier_grid_left_is_not_looked_at(params: Params) -> None:
-    before = runs.load_runs(params)
+def test_directories_of_other_networks_are_removed_and_nothing_else(study: Path) -> None:
+    before = runs.load_runs(PARAMS)
     shutil.copytree(EVALUATION / FIRST, EVALUATION / "conv1_linear1/huge")
-    (TRAINING / "conv9_linear1" / "small").mkdir(parents=True)
-    edit(EVALUATION / FIRST / "runs.csv", lambda table: pd.concat([table, table.assign(seed=7)]))
-    pd.testing.assert_frame_equal(runs.load_runs(params), before)
+    shutil.copytree(EVALUATION / FIRST, EVALUATION / "conv9_linear1/small")
+    kept = [
+        EVALUATION / "note.txt",
+        EVALUATION / "conv1_linear1/note.txt",
+        TRAINING / "conv9_linear1/small/x",
+    ]
+    kept += [study / "elsewhere/small/x", study / "elsewhere/huge/x"]
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for link in (EVALUATION / "conv8_linear1", EVALUATION / "conv1_linear1/tiny"):
+        link.symlink_to(study / "elsewhere")
+    runs.remove_other_networks(EVALUATION, NETWORKS)
+    assert not (EVALUATION / "conv1_linear1/huge").exists()
+    assert not (EVALUATION / "conv9_linear1").exists()
+    assert all(path.exists() for path in kept)
+    pd.testing.assert_frame_equal(runs.load_runs(PARAMS), before)
+    shutil.rmtree(EVALUATION / "conv2_linear1")
+    (EVALUATION / "conv2_linear1").symlink_to(study / "elsewhere")  # a model of the grid, on another disk
+    runs.remove_other_networks(EVALUATION, NETWORKS)
+    assert (study / "elsewhere/huge/x").exists()
+    with pytest.raises(AssertionError):
+        runs.remove_other_networks(study / "elsewhere", NETWORKS)
+    runs.remove_other_networks(TIMING, NETWORKS)
+    shutil.rmtree(TIMING)
+    runs.remove_other_networks(TIMING, NETWORKS)
 
 
-def drop_one(table: pd.DataFrame) -> pd.DataFrame:
-    return table[(table.seed != 1) | (table.fold != 2)]
-
-
-def twice(table: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([table, table[(table.seed == 3) & (table.fold == 4)]])
-
-
-@pytest.mark.usefixtures("study")
 @pytest.mark.parametrize(
     ("path", "change", "complaint"),
     [
-        (EVALUATION / FIRST / "runs.csv", drop_one, "data/evaluation: no runs.csv of FIRST seed 1 fold 2;"),
         (
-            EVALUATION / FIRST / "runs.csv",
-            twice,
-            "data/evaluation: runs.csv holds twice FIRST seed 3 fold 4;",
+            RUNS,
+            lambda table: table[(table.seed != 1) | (table.fold != 2)],
+            "no runs.csv of NAME seed 1 fold 2;",
         ),
-        (TRAINING / FIRST / "curves.csv", lambda table: table[1:], "data/training: no curves.csv of FIRST"),
+        (RUNS, lambda table: pd.concat([table, table[1:2]]), "runs.csv repeats NAME seed 3 fold 0;"),
+        (CURVES, lambda table: table[1:], "no curves.csv of NAME seed 3 fold 4;"),
+        (CURVES, lambda table: pd.concat([table, table[:1]]), "curves.csv repeats NAME seed 3 fold 4;"),
+        (RUNS, lambda table: table.drop(columns="test_images"), ".*there is no column test_images;"),
         (
-            TRAINING / FIRST / "curves.csv",
-            twice,
-            "data/training: curves.csv holds twice FIRST seed 3 fold 4;",
+            RUNS,
+            lambda table: table.assign(test_correct="x"),
+            ".* test_correct contains .* not finite numbers;",
         ),
+        (CURVES, lambda table: table.assign(epoch=np.inf), ".* epoch contains values that are not finite"),
     ],
-    ids=["missing", "doubled", "short curve", "long curve"],
 )
-def test_incomplete_runs_are_named(
-    path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], complaint: str, params: Params
+def test_incomplete_tables_are_refused(
+    path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], complaint: str
 ) -> None:
     edit(path, change)
-    with pytest.raises(UserError) as refusal:
-        runs.load_runs(params)
-    assert str(refusal.value).startswith(complaint.replace("FIRST", "conv1_linear1-small"))
-    assert "\n" not in str(refusal.value)
+    expected = complaint.replace("NAME", "conv1_linear1-small")
+    with pytest.raises(UserError, match=rf"^data/(evaluation|training)\S* .*{expected}"):
+        runs.load_runs(PARAMS)
 
 
-@pytest.mark.usefixtures("study")
-def test_missing_networks_are_counted(params: Params) -> None:
+def test_a_loss_may_be_infinite() -> None:
+    edit(RUNS, lambda table: table.assign(validation_loss=np.inf))
+    assert np.isinf(runs.load_runs(PARAMS).validation_loss).sum() == 6
+
+
+def test_missing_networks_are_counted() -> None:
     shutil.rmtree(TIMING / "conv2_linear1")
     expected = r"conv2_linear1-small seed 3 fold 4, .* conv2_linear1-small seed 1 fold 2 and 6 more; run `dvc"
     with pytest.raises(UserError, match=expected):
-        runs.load_timing(params)
-    shutil.rmtree(EVALUATION)
-    with pytest.raises(UserError, match=r"no runs.csv of conv1_linear1-small seed 3 fold 4.* and 18 more"):
-        runs.load_runs(params)
+        runs.load_timing(PARAMS)
 
 
-@pytest.mark.usefixtures("study")
-def test_curves_are_means_over_the_runs(params: Params) -> None:
-    edit(TRAINING / FIRST / "curves.csv", lambda table: table.assign(epoch=table.epoch + table.fold / 1e6))
-    curves = runs.load_curves(params)
-    assert len(curves) == 4 * params.train.curve_points, "epochs that differ in the last digits are one point"
+def test_curves_are_means_over_the_runs() -> None:
+    edit(CURVES, lambda table: table.assign(epoch=table.epoch + table.fold / 1e6))
+    curves = runs.load_curves(PARAMS)
+    assert len(curves) == 4 * PARAMS.train.curve_points, "epochs that differ in the last digits are one point"
     assert list(curves.columns[:5]) == ["network", "model", "kernel", "kernel_size", "epoch"]
     own = read_table(TRAINING / "conv2_linear1/large/curves.csv")
     ends = own[own.epoch == own.epoch.max()]
@@ -166,36 +172,13 @@ def test_curves_are_means_over_the_runs(params: Params) -> None:
     assert curves.iloc[-1].validation_accuracy == pytest.approx(ends.validation_accuracy.mean())
 
 
-@pytest.mark.usefixtures("study")
-def test_timing_names_every_machine(params: Params) -> None:
-    times, machine = runs.load_timing(params)
+def test_timing_names_every_machine() -> None:
+    times, machine = runs.load_timing(PARAMS)
     assert machine == MACHINE
-    last = params.networks()[-1]
-    mean = times[times.network == last.name].training_seconds.mean()
-    assert mean == pytest.approx(true_seconds(last), rel=0.05)
-    write_json(TIMING / FIRST / "timing_machine.json", MACHINE | {"processor": "Another", "cores": 4})
-    words = runs.load_timing(params)[1]
-    assert (words["processor"], words["cores"]) == ("Another / Test processor", "4 / 2")
-    assert words["torch"] == MACHINE["torch"]
-
-
-def test_reference_is_the_same_grid_trained_longer(params: Params, study: Path) -> None:
-    assert runs.load_reference(params) is None, "there is none"
-    own = runs.load_runs(params)
-    longer = own.assign(epochs=9.0, kernel=own.kernel.replace("small", "tiny"), network="another name")
-    write_table(study / REFERENCE, shuffled(longer))
-    reference = runs.load_reference(params)
-    assert reference is not None
-    assert set(reference.columns) == {*own.columns, "epochs"}
-    order = ["network", "seed", "fold"]
-    pd.testing.assert_frame_equal(
-        reference[own.columns].sort_values(order, ignore_index=True),
-        own.sort_values(order, ignore_index=True),
-    )
-    write_table(study / REFERENCE, longer[1:])
-    with pytest.raises(UserError, match="some runs are missing, or there twice"):
-        runs.load_reference(params)
-    write_table(study / REFERENCE, longer)
-    assert runs.load_reference(changed(params, epochs=9.0)) is None, "not longer"
-    assert runs.load_reference(changed(params, kernels={"small": 3, "large": 9})) is None, "another grid"
-    assert runs.load_reference(changed(params, kernels={"small": 3})) is None, "a part of it"
+    mean = times[times.network == NETWORKS[-1].name].training_seconds.mean()
+    assert mean == pytest.approx(true_seconds(NETWORKS[-1]), rel=0.05)
+    other = MACHINE.model_copy(update={"processor": "Another", "cores": "4"})
+    other.write(TIMING / FIRST / "timing_machine.json")
+    machine = runs.load_timing(PARAMS)[1]
+    assert (machine.processor, machine.cores) == ("Another / Test processor", "4 / 2")
+    assert machine.torch == MACHINE.torch

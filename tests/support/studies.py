@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mnist_cnn.core.files import write_tensors
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import Images, Normalisation, TrainingSet, save_prepared, stratified_folds
 from mnist_cnn.core.machine import Machine
 from mnist_cnn.core.mnist import CLASS_NAMES, NOT_CLASSIFIED, TEST_IMAGES, TRAIN_IMAGES
-from mnist_cnn.core.params import Architecture, Params, Targets, load_params
+from mnist_cnn.core.params import Architecture, Compare, Params, Targets, load_params
 from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.documents import StudySummary
@@ -25,7 +25,16 @@ from tests.support.params import changed, write_params
 from tests.support.repositories import TOP
 from timing import mean_seconds, time_ratios
 
-FOLD_SD, RUN_SD = 0.0010, 0.0007  # as on MNIST
+Layers = dict[str, tuple[tuple[int, ...], tuple[int, ...]]]  # model → conv_channels and hidden_units
+MODELS: Layers = {
+    "conv1_linear1": ((16,), ()),
+    "conv1_linear2": ((16,), (32,)),
+    "conv2_linear1": ((16, 16), ()),
+    "conv2_linear2": ((16, 16), (32,)),
+    "conv3_linear2": ((16, 16, 32), (32,)),
+}
+KERNELS = {"small": 3, "medium": 5, "large": 7}
+FOLD_SD, RUN_SD = 0.0010, 0.0007  # about as on MNIST
 MACHINE = Machine(processor="Test processor", cores="2", system="Linux x86_64", python="3.11", torch="2.14.1")
 PARAMS = load_params(TOP / "params.yaml")
 FORTY = {
@@ -66,26 +75,54 @@ def true_seconds(network: Network) -> float:
     return 6 + network.multiply_accumulates / 3e5
 
 
-def simulate_runs(params: Params, seed: int = 0) -> pd.DataFrame:
-    """Simulates plots/runs.csv."""
-    rng = np.random.default_rng(seed)
-    fold_effect = rng.normal(0, FOLD_SD, params.data.folds)
+def grid(
+    models: Layers = MODELS, kernels: dict[str, int] = KERNELS, folds: int = 6, seeds: tuple[int, ...] = (0,)
+) -> Params:
+    """Returns parameters with these networks and runs, and fixed criteria."""
+    architectures = {
+        name: Architecture(conv_channels=conv_channels, hidden_units=hidden_units)
+        for name, (conv_channels, hidden_units) in models.items()
+    }
+    targets = Targets(**dict.fromkeys(CLASS_NAMES, 0.98))
+    compare = Compare(target_accuracy=targets, margin=0.002, confidence=0.95)
+    runs = {"seeds": seeds, "folds": tuple(range(folds))}
+    return changed(PARAMS, models=architectures, kernels=kernels, compare=compare, **runs)
+
+
+def simulate_cells(
+    means: ArrayLike, folds: int = 6, noise: float = RUN_SD, seed: int = 0
+) -> NDArray[np.float64]:
+    """Adds noise, and an effect of each fold, to true means; shape (networks, folds)."""
+    rng, truth = np.random.default_rng(seed), np.asarray(means, float)
+    return truth[:, None] + rng.normal(0, noise, (len(truth), folds)) + rng.normal(0, FOLD_SD, folds)
+
+
+def tabulate_runs(params: Params, accuracies: NDArray[np.float64]) -> pd.DataFrame:
+    """Makes plots/runs.csv from accuracies of shape (networks, seeds × folds)."""
     images, pairs = TRAIN_IMAGES // params.data.folds, list(product(params.train.seeds, params.train.folds))
     rows = []
-    for network in params.networks():
-        for index, (run_seed, fold) in enumerate(pairs):
-            accuracy = true_accuracy(network) + fold_effect[fold] + rng.normal(0, RUN_SD)
+    for network, row in zip(params.networks(), accuracies.tolist(), strict=True):
+        for index, ((seed, fold), accuracy) in enumerate(zip(pairs, row, strict=True)):
             tests = len(range(index, TEST_IMAGES, len(pairs)))
             counts = round(images * accuracy), images, 3.3 * (1 - accuracy), round(tests * accuracy), tests
             rows.append(
                 {
                     **describe(network),
-                    **{"seed": run_seed, "fold": fold},
+                    **{"seed": seed, "fold": fold},
                     **dict(zip(EVALUATED, counts, strict=True)),
                     **{"train_loss": 2 * (1 - accuracy), "train_accuracy": accuracy + 0.004},
                 }
             )
     return pd.DataFrame(rows)
+
+
+def simulate_runs(params: Params, seed: int = 0) -> pd.DataFrame:
+    """Simulates plots/runs.csv with the true accuracies of `true_accuracy`."""
+    rng, train = np.random.default_rng(seed), params.train
+    truth = np.array([true_accuracy(network) for network in params.networks()])
+    fold_effect = np.tile(rng.normal(0, FOLD_SD, params.data.folds)[list(train.folds)], len(train.seeds))
+    noise = rng.normal(0, RUN_SD, (len(truth), len(fold_effect)))
+    return tabulate_runs(params, truth[:, None] + fold_effect + noise)
 
 
 def simulate_curve(params: Params, accuracy: float) -> pd.DataFrame:
@@ -119,7 +156,8 @@ def sample(case: str = "usual") -> Sample:
     params = CASES[case]
     runs = simulate_runs(params)
     if "collapsed" in case:
-        runs.loc[range(1 if "run" in case else len(params.train.folds)), "validation_correct"] = 1135
+        count = 1 if "run" in case else len(params.train.seeds) * len(params.train.folds)
+        runs.loc[range(count), "validation_correct"] = 1135
     study = analyse(runs, params)
     curves = [
         simulate_curve(params, true_accuracy(network)).assign(**describe(network))
