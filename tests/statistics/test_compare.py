@@ -1,10 +1,12 @@
 """The stages compare and timing, on studies with known effects."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ import pytest
 import compare
 import timing
 from mnist_cnn.core.command import UserError
-from mnist_cnn.core.files import read_json
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
@@ -62,13 +63,18 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+def read_metrics(folder: Path, name: str) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((folder / f"metrics/{name}.json").read_text(encoding="utf-8"))
+    return metrics
+
+
 def test_metrics_and_documents_agree_with_the_tables(compared: Path) -> None:
     assert set(outputs(compared)) == COMPARED | TIMED
     networks = read_table(compared / "plots/networks.csv").set_index("network")
     summary = StudySummary.read(compared / "plots/study.json")
-    assert read_json(compared / "metrics/networks.json") == {"accuracy": networks.accuracy.to_dict()}
+    assert read_metrics(compared, "networks") == {"accuracy": networks.accuracy.to_dict()}
     assert summary.chosen is not None
-    assert read_json(compared / "metrics/summary.json") == {
+    assert read_metrics(compared, "summary") == {
         "chosen_accuracy": networks.accuracy[summary.chosen],
         "chosen_multiply_accumulates": networks.multiply_accumulates[summary.chosen],
         "best_accuracy": networks.accuracy.max(),
@@ -101,7 +107,7 @@ def test_with_one_fold_nothing_is_chosen(tmp_path: Path) -> None:
     choice = Choice.read(folder / "plots/choice.json")
     assert (choice.name, choice.shown) == (None, False)
     assert choice.network.name == StudySummary.read(folder / "plots/study.json").most_accurate
-    metrics = read_json(folder / "metrics/summary.json")
+    metrics = read_metrics(folder, "summary")
     assert metrics["chosen_accuracy"] is metrics["half_width"] is None
     assert metrics["best_accuracy"] > 0.98
     times = read_table(folder / "plots/timing.csv")
@@ -116,7 +122,7 @@ def test_a_collapsed_network_has_no_accuracy() -> None:
     path.unlink()  # a link
     write_table(path, table)
     compare.main()
-    assert "conv1_linear1-small" not in read_json(Path("metrics/networks.json"))["accuracy"]
+    assert "conv1_linear1-small" not in read_metrics(Path(), "networks")["accuracy"]
     assert len(StudySummary.read(PLOTS / "study.json").collapsed) == 6
 
 
@@ -171,7 +177,7 @@ def test_times_are_ratios_with_intervals(compared: Path) -> None:
     networks, effects = (table[table.kind == kind].set_index("name") for kind in ("network", "effect"))
     truth = {network.name: true_seconds(network) for network in GRID.networks()}
     assert networks.seconds.to_dict() == pytest.approx(truth, rel=0.05)
-    assert read_json(compared / "metrics/timing.json") == {"cpu_seconds": networks.seconds.to_dict()}
+    assert read_metrics(compared, "timing") == {"cpu_seconds": networks.seconds.to_dict()}
     pairs = [(truth[f"{model}-large"], truth[f"{model}-small"]) for model in GRID.models]
     ratio = np.exp(np.mean([np.log(large / small) for large, small in pairs]))
     effect = effects.loc["kernel large-small"]
