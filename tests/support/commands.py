@@ -1,0 +1,41 @@
+"""The commands that a document prints, to be run as they are printed."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.repositories import run
+
+
+def console_blocks(text: str) -> list[list[str]]:
+    """Returns the commands of each block of a terminal."""
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
+
+
+def run_printed(
+    folder: Path, commands: list[str], environment: dict[str, str], names: Mapping[str, str] | None = None
+) -> list[str]:
+    """Runs commands one after the other and returns what each printed.
+
+    Args:
+        folder: Where the first command is run; `cd` changes it.
+        commands: As they are printed; `export` changes the environment.
+        environment: Added to that of the tests.
+        names: What stands in a command → what the reader replaces it with.
+    """
+    outputs = []
+    for line in commands:
+        for placeholder, name in (names or {}).items():
+            line = line.replace(placeholder, name)
+        assert not re.search(r"<[^>]*>", line), line
+        for command in line.split(" && "):
+            first, *rest = shlex.split(command)
+            if first == "export":
+                environment |= dict(word.split("=", 1) for word in rest)
+            elif first == "cd":
+                folder /= rest[0]
+            elif first != "source":  # the environment of the tests is active
+                outputs.append(run(folder, command, **environment))
+    return outputs
