@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from mnist_cnn.core.grid import Network
-from mnist_cnn.learning.network import FlattenChannelsLast, MaxPool, build_network, to_inputs
+from mnist_cnn.core.images import Normalisation
 from mnist_cnn.core.params import load_params
+from mnist_cnn.learning.network import FlattenChannelsLast, MaxPool, build_network, to_inputs
 from tests.support.repositories import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
@@ -16,20 +17,20 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def counted_work(model: nn.Sequential) -> int:
-    """Counts a forward pass's multiplications, layer by layer: weights, times the places they work at."""
-    work = 0
+def count_multiplications(model: nn.Sequential) -> int:
+    """Counts those of a forward pass: in each layer, the weights times the positions of the output."""
+    total = 0
 
     def count(layer: nn.Module, _: object, output: torch.Tensor) -> None:
-        nonlocal work
-        work += layer.weight.numel() * output[0, 0].numel()
+        nonlocal total
+        total += layer.weight.numel() * output[0, 0].numel()
 
     for layer in model:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(count)
     with torch.inference_mode():
         model(torch.zeros(1, 1, 28, 28))
-    return work
+    return total
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
@@ -42,7 +43,7 @@ def test_network_of_the_grid(network: Network) -> None:
     sizes = {layer.kernel_size for layer in model if isinstance(layer, nn.Conv2d)}
     assert sizes == {(network.kernel_size,) * 2}
     assert network.parameters == sum(parameter.numel() for parameter in model.parameters())
-    assert network.multiply_accumulates == counted_work(model)
+    assert network.multiply_accumulates == count_multiplications(model)
 
 
 def test_size_by_hand() -> None:
@@ -80,18 +81,18 @@ def test_bias_and_relu_after_pooling_change_nothing() -> None:
     with torch.no_grad():
         model[2].bias.uniform_(-1, 1, generator=generator())
         images = torch.rand(5, 1, 28, 28, generator=generator())
-        usual = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
-        assert torch.equal(model[:4](images), usual)
+        plain = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
+        assert torch.equal(model[:4](images), plain)
 
 
 @pytest.mark.parametrize("side", [28, 7])
 def test_pooling_without_gradient_is_pytorchs(side: int) -> None:
     images = torch.rand(3, 5, side, side, generator=generator()).to(memory_format=torch.channels_last)
-    usual = nn.functional.max_pool2d(images, 2)
-    assert torch.equal(MaxPool()(images), usual)
+    plain = nn.functional.max_pool2d(images, 2)
+    assert torch.equal(MaxPool()(images), plain)
     with torch.no_grad():
         pooled = MaxPool()(images)
-    assert torch.equal(pooled, usual)
+    assert torch.equal(pooled, plain)
     assert pooled.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -104,4 +105,5 @@ def test_features_are_the_memory_of_the_images() -> None:
 
 def test_inputs_are_normalised() -> None:
     pixels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
-    torch.testing.assert_close(to_inputs(pixels, mean=100.0, std=50.0), torch.tensor([[[[-2.0, 3.1]]]]))
+    inputs = to_inputs(pixels, Normalisation(mean=100, std=50))
+    torch.testing.assert_close(inputs, torch.tensor([[[[-2.0, 3.1]]]]))

@@ -1,4 +1,4 @@
-"""A training run: it learns, it is plain PyTorch, and it stops when the loss is no number."""
+"""A training run: it learns, it is plain PyTorch, and it stops when the loss is not a finite number."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -6,17 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from mnist_cnn.core.command import UserError
 from mnist_cnn.core.grid import Network
-from mnist_cnn.learning.network import build_network
 from mnist_cnn.core.params import Params, Train
+from mnist_cnn.learning.network import build_network, loss_and_correct
+from mnist_cnn.learning.results import TrainedRun
 from mnist_cnn.learning.training import (
-    DivergedError,
-    FinishedRun,
-    Learner,
-    _batches,
-    loss_and_hits,
+    Trainer,
     random_stream,
     train_run,
 )
@@ -32,16 +30,16 @@ def train(params: Params) -> Train:
 
 
 @pytest.fixture(scope="module")
-def finished(train: Train) -> FinishedRun:
+def finished(train: Train) -> TrainedRun:
     return train_run(NETWORK, 0, 1, train, DATA, lambda _: None)
 
 
-def test_network_learns(finished: FinishedRun) -> None:
+def test_network_learns(finished: TrainedRun) -> None:
     assert finished.curve[-1].validation_accuracy > 0.95
     assert finished.curve[-1].train_loss < finished.curve[0].train_loss
 
 
-def test_curve_covers_the_run(finished: FinishedRun, train: Train) -> None:
+def test_curve_covers_the_run(finished: TrainedRun, train: Train) -> None:
     epochs = [point.epoch for point in finished.curve]
     assert len(epochs) == train.curve_points
     assert epochs == sorted(epochs)
@@ -78,11 +76,11 @@ def copy_weights(ours: nn.Sequential, plain: nn.Sequential) -> None:
 
 
 @pytest.mark.parametrize("channels", [(8,), (8, 8, 16)], ids=str)
-def test_learner_is_the_plain_loop(train: Train, channels: tuple[int, ...]) -> None:
+def test_trainer_is_a_plain_pytorch_loop(train: Train, channels: tuple[int, ...]) -> None:
     network = Network("a", "b", 5, channels, (16,))
     steps, images = 12, torch.randn(12, 16, 1, 28, 28, generator=random_stream(0, "images", 0))
     labels = torch.arange(12 * 16).view(12, 16) % 10
-    ours, plain = Learner(network, train, steps, random_stream(0, "weights", 0)), plain_network(network)
+    ours, plain = Trainer(network, train, steps, random_stream(0, "weights", 0)), plain_network(network)
     copy_weights(ours.model, plain)
     optimizer = torch.optim.Adam(plain.parameters(), lr=train.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -96,7 +94,7 @@ def test_learner_is_the_plain_loop(train: Train, channels: tuple[int, ...]) -> N
         optimizer.step()
         schedule.step()
         expected = loss.item(), int((logits.argmax(1) == targets).sum())
-        assert ours.learn(inputs, targets) == pytest.approx(expected, rel=2e-3)
+        assert ours.step(inputs, targets) == pytest.approx(expected, rel=2e-3)
     torch.testing.assert_close(ours.model(images[0]), plain(images[0]), rtol=1e-2, atol=1e-2)
 
 
@@ -109,7 +107,7 @@ def test_seed_and_fold_matter_and_the_network_does_not(train: Train) -> None:
     assert torch.equal(*starts)
 
 
-def test_validation_images_are_not_trained_on(train: Train, finished: FinishedRun) -> None:
+def test_validation_images_are_not_trained_on(train: Train, finished: TrainedRun) -> None:
     """Other validation labels: the same weights."""
     labels = DATA.images.labels.copy()
     labels[DATA.inside(1)] = 0
@@ -119,26 +117,37 @@ def test_validation_images_are_not_trained_on(train: Train, finished: FinishedRu
     assert run.curve[-1].validation_accuracy < 0.3
 
 
-def test_progress_is_told(train: Train) -> None:
-    told: list[float] = []
-    train_run(NETWORK, 0, 0, train.model_copy(update={"epochs": 0.5}), DATA, told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1
+def test_progress_is_reported(train: Train) -> None:
+    fractions: list[float] = []
+    train_run(NETWORK, 0, 0, train.model_copy(update={"epochs": 0.5}), DATA, fractions.append)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 def test_diverged_run_is_named(train: Train) -> None:
-    data = replace(DATA, std=0.0)  # inputs are not finite, so neither is the loss
+    zero = DATA.normalisation.model_copy(update={"std": 0.0})  # inputs are not finite, so neither is the loss
     line = r"^conv1_linear2-small, seed 3, fold 2: the loss is nan after 1 of 75 steps: try a train\."
-    with pytest.raises(DivergedError, match=line):
-        train_run(NETWORK, 3, 2, train, data, lambda _: None)
+    with pytest.raises(UserError, match=line):
+        train_run(NETWORK, 3, 2, train, replace(DATA, normalisation=zero), lambda _: None)
 
 
-def test_batches_hold_every_image_once_an_epoch() -> None:
-    batches = list(_batches(torch.arange(10, 20), 4, 5, random_stream(0, "batches", 0)))
-    seen = torch.cat(batches)
-    assert [len(batch) for batch in batches] == [4] * 5
-    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10, 20))
-    assert seen[:10].tolist() != seen[10:].tolist()
+def test_epoch_holds_every_image_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 400 images and batches of 16, each of three epochs has 25 batches."""
+    seen: list[Tensor] = []
+    step = Trainer.step
+
+    def watched(trainer: Trainer, inputs: Tensor, labels: Tensor) -> tuple[float, int]:
+        seen.append(inputs.double().flatten(1).sum(1))  # tells the images apart
+        return step(trainer, inputs, labels)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    train_run(NETWORK, 0, 1, train, DATA, lambda _: None)
+    epochs = torch.cat(seen).view(3, 400)
+    images = DATA.images.pixels[DATA.outside(1)].reshape(400, -1).sum(1, dtype=np.int64)
+    for epoch in epochs:
+        sums = epoch * DATA.normalisation.std + 784 * DATA.normalisation.mean
+        np.testing.assert_allclose(np.sort(sums), np.sort(images), atol=0.4)
+    assert not torch.equal(epochs[0], epochs[1])
 
 
 def test_streams_differ_by_purpose() -> None:
@@ -146,8 +155,18 @@ def test_streams_differ_by_purpose() -> None:
     assert len({torch.rand(1, generator=random_stream(*key)).item() for key in keys}) == 4
 
 
-def test_loss_and_hits_by_hand() -> None:
+def test_loss_and_correct_by_hand() -> None:
     logits = torch.tensor([[0.0, 0.0], [0.0, np.log(3.0)]])
-    loss, hits = loss_and_hits(logits, torch.tensor([0, 0]))
+    loss, correct = loss_and_correct(logits, torch.tensor([0, 0]))
     assert loss == pytest.approx((np.log(2) + np.log(4)) / 2)
-    assert hits == 1
+    assert correct == 1
+
+
+def test_profiler_sees_a_training_step(train: Train) -> None:
+    """Whoever works on speed needs `torch.profiler`, which looks into torch._dynamo."""
+    trainer = Trainer(NETWORK, train, 2, random_stream(0, "weights", 0))
+    with torch.profiler.profile() as profile:
+        trainer.step(torch.randn(16, 1, 28, 28), torch.arange(16) % 10)
+    operations = {event.key for event in profile.key_averages()}
+    assert {"aten::mkldnn_convolution", "aten::convolution_backward"} & operations
+    assert any("Optimizer.step#Adam.step" in name for name in operations)
