@@ -77,7 +77,7 @@ def test_predictions_agree_with_the_counts() -> None:
     labels, probabilities = load_predictions(PARAMS)
     assert labels.shape == probabilities.shape == (len(NETWORKS), 2, 60_000)
     assert (labels[..., data.folds == 1] == NOT_CLASSIFIED).all()
-    table = tabulate_predictions(PARAMS, data)
+    table = tabulate_predictions(PARAMS, data.images.labels, data.folds)
     correct = table.groupby(["network", "seed", "fold"], sort=False).correct.agg(["sum", "size"])
     cells = counts.set_index(["network", "seed", "fold"])
     assert correct["sum"].to_dict() == cells.validation_correct.to_dict()

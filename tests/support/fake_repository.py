@@ -1,4 +1,4 @@
-"""A repository with a whole study in it, made up in seconds: every output is there, and all is up to date."""
+"""A repository with a simulated study: every output exists, and DVC has nothing to run."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from dvc.repo import Repo
 
 import compare
 import timing
-from mnist_cnn.core.mnist import DATASETS, md5
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import PARAMS, raw_directory
+from mnist_cnn.sources.idx import FILES, md5
 from tests.support.params import changed
 from tests.support.repositories import TOP, commit, copy_sources, run
 from tests.support.studies import write_simulated_study
 
 
 def make_repository(folder: Path) -> Path:
-    """Makes it, with a branch `main` of one commit.
+    """Makes the repository, with a branch `main` of one commit.
 
     The data are those of `write_simulated_study`, the tables what `compare` and `timing` make of it.
     Small files take the place of MNIST's, and their checksums are in the code there; each other output is a
@@ -47,10 +47,10 @@ def make_repository(folder: Path) -> Path:
 
 def place_raw(folder: Path, dataset: str) -> None:
     """Places small files where the data set belongs, and tells the code there their checksums."""
-    source = folder / "src/mnist_cnn/mnist.py"
+    source = folder / "src/mnist_cnn/sources/idx.py"
     code, raw = source.read_text(encoding="utf-8"), folder / raw_directory(dataset)
     raw.mkdir(parents=True)
-    for name, digest in DATASETS[dataset].files.items():
+    for name, digest in FILES[dataset].items():
         content = f"stands for {name}".encode()
         (raw / name).write_bytes(content)
         code = code.replace(digest, md5(content))

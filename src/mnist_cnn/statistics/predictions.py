@@ -5,7 +5,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mnist_cnn.core.files import read_tensors, reading
-from mnist_cnn.core.images import TrainingSet
 from mnist_cnn.core.mnist import CLASSES, NOT_CLASSIFIED, TRAIN_IMAGES
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EVALUATION
@@ -33,11 +32,19 @@ def load_predictions(params: Params) -> tuple[NDArray[np.uint8], NDArray[np.floa
     return np.stack(labels), np.stack(probabilities)
 
 
-def tabulate_predictions(params: Params, data: TrainingSet) -> pd.DataFrame:
-    """Returns one row per prediction: of a network, trained with one seed, for one training image.
+def tabulate_predictions(
+    params: Params, true_labels: NDArray[np.uint8], folds: NDArray[np.uint8]
+) -> pd.DataFrame:
+    """Returns one row per prediction of a network, trained with one seed, for one training image.
 
-    Columns: those of `describe`; seed, fold; image (its index), actual and predicted (class numbers),
-    probability of the predicted class, and correct.
+    Args:
+        params: The grid and the seeds.
+        true_labels: The class of each training image, shape (60000,).
+        folds: The fold of each training image, shape (60000,).
+
+    Returns:
+        Columns: those of `describe`; seed, fold; image (its index), actual and predicted (class numbers),
+        probability of the predicted class, and correct.
     """
     labels, probabilities = load_predictions(params)
     network, seed, image = np.nonzero(labels != NOT_CLASSIFIED)
@@ -45,9 +52,9 @@ def tabulate_predictions(params: Params, data: TrainingSet) -> pd.DataFrame:
     predictions = pd.DataFrame(
         {
             "seed": np.array(params.train.seeds)[seed],
-            "fold": data.folds[image],
+            "fold": folds[image],
             "image": image,
-            "actual": data.images.labels[image],
+            "actual": true_labels[image],
             "predicted": labels[network, seed, image],
             "probability": probabilities[network, seed, image],
         }

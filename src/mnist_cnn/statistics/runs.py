@@ -46,8 +46,8 @@ def describe(network: Network) -> dict[str, Any]:
 def remove_other_networks(directory: Path, networks: Sequence[Network]) -> None:
     """Removes the directories MODEL/KERNEL of networks that are not in the grid; they are in DVC's cache.
 
-    `dvc repro` keeps the outputs of stages that no longer exist. They would be part of the hash of the directory
-    that a stage depends on, and it would run again in a clone that lacks them. Links are not followed.
+    `dvc repro` keeps the outputs of stages that no longer exist. The hash of the directory would include
+    them, and a stage that depends on it would run again in a clone that lacks them. Links are not followed.
     """
     assert directory in (EVALUATION, TRAINING, TIMING)
     kept = {directory / network.path for network in networks}
