@@ -13,7 +13,7 @@ import pandas as pd
 from mnist_cnn.core.command import run
 from mnist_cnn.core.files import write_json
 from mnist_cnn.core.images import load_training_set
-from mnist_cnn.core.params import Params, Recipe, load_params
+from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EVALUATION, METRICS, PLOTS, PREPARED, TRAINING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.documents import Choice, StudySummary
@@ -36,7 +36,7 @@ def describe_choice(summary: StudySummary, params: Params) -> Choice:
         conv_channels=network.conv_channels,
         hidden_units=network.hidden_units,
         dataset=params.data.dataset,
-        recipe=Recipe(**params.train.model_dump(include=set(Recipe.model_fields))),
+        recipe=summary.recipe,
     )
 
 

@@ -44,9 +44,8 @@ def main() -> None:
     for language, suffix in SUFFIXES.items():
         report = render_report(networks, effects, summary, curves, confusion, language)
         write_text(REPORT / f"report{suffix}", report)
-        write_text(REPORT / f"answer{suffix}", render_answer(networks, effects, summary, language))
-        readme = Path(f"README{suffix}")
-        answer = render_answer(networks, effects, summary, language, f"{REPORT}/")
+        readme, answer = Path(f"README{suffix}"), render_answer(networks, effects, summary, language)
+        write_text(REPORT / f"answer{suffix}", answer)
         if readme.exists():
             write_text(readme, replace_answer(readme.read_text(encoding="utf-8"), answer))
         print(f"{REPORT}/report{suffix}, and its answer in {readme}")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from mnist_cnn.core.files import Document
 from mnist_cnn.core.grid import Network
-from mnist_cnn.core.params import Recipe
+from mnist_cnn.core.params import Architecture, Recipe
 
 Verdict = Literal["more", "at_most", "undecided"]  # than the margin
 
@@ -68,7 +68,8 @@ class StudySummary(Document):
         likely_share: The share of predicted choices in that set.
         definite: Names of the effects, and `tier NETWORK`, that are not undecided.
         sensitive: Those of them that become undecided with a correction for overlapping training sets.
-        epochs: Epochs of training.
+        recipe: How every network is trained.
+        models: Layers of each layout, but for the kernel size.
         dataset: Name of the data set.
         classes: Names of the ten classes.
     """
@@ -94,7 +95,8 @@ class StudySummary(Document):
     likely_share: float | None
     definite: tuple[str, ...]
     sensitive: tuple[str, ...]
-    epochs: float
+    recipe: Recipe
+    models: dict[str, Architecture]
     dataset: str
     classes: tuple[str, ...]
 

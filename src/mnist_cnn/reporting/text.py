@@ -118,38 +118,18 @@ def render(template: str, language: str, **content: Any) -> str:
     return text.replace(" %", f"{NO_BREAK_SPACE}%")
 
 
-def headline_effects(effects: Sequence[dict[str, Any]], factor: str) -> list[dict[str, Any]]:
-    """Selects the effects that summarise a factor.
-
-    Args:
-        effects: Rows of plots/effects.csv.
-        factor: kernel, conv or linear.
-
-    Returns:
-        The steps from each level to the next, if there are at most `MAX_STEPS`; otherwise the effect of the
-        highest against the lowest level, or the first steps if it is not among the effects.
-    """
-    rows = [row for row in effects if row["factor"] == factor]
-    levels = sorted({row[end] for row in rows for end in ("high_value", "low_value")})
-    ends = levels[:1] + levels[-1:]
-    whole = [row for row in rows if len(levels) > 2 and [row["low_value"], row["high_value"]] == ends]
-    steps = [row for row in rows if row not in whole]
-    return steps if 0 < len(steps) <= MAX_STEPS else whole or steps[:MAX_STEPS]
-
-
 def render_answer(
-    networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str, folder: str = ""
+    networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str
 ) -> str:
-    """Writes the table of questions and answers.
+    """Writes the answer: what the study is, which network to take, and what kernels and layers change.
 
     Args:
         networks: plots/networks.csv.
         effects: plots/effects.csv.
         summary: plots/study.json.
         language: One of `LANGUAGES`.
-        folder: The path of report/ from the file that the answer is written to: "" or "report/".
     """
-    return render("answer.md.j2", language, folder=folder, **_content(networks, effects, summary))
+    return render("answer.md.j2", language, **_content(networks, effects, summary))
 
 
 def render_report(
@@ -176,22 +156,12 @@ def _content(networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummar
     """Collects what the templates of answer and report refer to."""
     rows, steps = records(networks.sort_values("accuracy", ascending=False, kind="stable")), records(effects)
     by_name = {row["network"]: row for row in rows} | {row["effect"]: row for row in steps}
-    headlines = {factor: headline_effects(steps, factor) for factor in FACTORS}
-    return {
+    return answer_content(rows, steps, summary) | {
         "summary": summary,
         "networks": rows,
         "effects": steps,
         "by_name": by_name,
-        "network": by_name[summary.chosen or summary.most_accurate],
-        "best": by_name[summary.most_accurate],
-        "alternatives": [name for name in summary.likely_choices if name not in (summary.chosen, "none")],
         "has_intervals": summary.half_width is not None,
-        "max_macs": max(row["multiply_accumulates"] for row in rows),
-        "headlines": headlines,
-        "largest": {
-            factor: max(rows, key=lambda row: abs(row["estimate"]), default=None)
-            for factor, rows in headlines.items()
-        },
     }
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.mnist import CLASS_NAMES, TRAIN_IMAGES
-from mnist_cnn.core.params import Criteria, Params
+from mnist_cnn.core.params import Criteria, Params, Recipe
 from mnist_cnn.documents import Run, StudySummary
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import compare_with_best, likely_choices, predict_choices
@@ -129,7 +129,8 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
         likely_share=sum(shares[name] for name in likely) or None,
         definite=definite(found),
         sensitive=tuple(name for name in definite(found) if wider[name][0] == "undecided"),
-        epochs=params.train.epochs,
+        recipe=Recipe(**params.train.model_dump(include=set(Recipe.model_fields))),
+        models=params.models,
         dataset=params.data.dataset,
         classes=CLASS_NAMES[params.data.dataset],
     )
