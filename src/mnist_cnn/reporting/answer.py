@@ -4,10 +4,19 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import pandas as pd
+
 from mnist_cnn.documents import StudySummary
 
 MAX_ROWS = 6  # of the table
 Row = Mapping[str, Any]
+
+
+def pareto_front(networks: pd.DataFrame) -> pd.DataFrame:
+    """Returns the networks that are more accurate than all of equal or less cost, the cheapest first."""
+    ordered = networks.sort_values(["multiply_accumulates", "accuracy"], ascending=[True, False])
+    best_so_far = ordered["accuracy"].cummax().shift(fill_value=-1.0)
+    return ordered[ordered["accuracy"] > best_so_far]
 
 
 def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: StudySummary) -> dict[str, Any]:
@@ -20,7 +29,8 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
 
     Returns:
         chosen (or the most accurate network where none is shown to be good enough), best, cheaper (the network
-        with the next fewer MACs than the chosen one, or None), rows of the table, kernel_groups, layer_effects.
+        with the next fewer MACs than the chosen one, or None), rows of the table, kernel_groups,
+        sizes of the kernels, layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -35,6 +45,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "cheaper": cheaper,
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
+        "sizes": sorted({row["kernel_size"] for row in networks}),
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
     }
 

@@ -15,14 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from mnist_cnn.core.machine import Machine
 from mnist_cnn.documents import StudySummary
+from mnist_cnn.reporting.answer import answer_content, pareto_front
 
 LANGUAGES = ("en", "ru")
 SUFFIXES = {"en": ".md", "ru": ".ru.md"}
 TEMPLATES = Path(__file__).parent / "templates"
 MARKERS = "<!-- answer -->", "<!-- /answer -->"
 MINUS, NO_BREAK_SPACE = "−", "\u00a0"
-FACTORS = ("kernel", "conv", "linear")
-MAX_STEPS = 2  # of a factor, that the answer gives one by one
 MAX_CONFUSIONS = 5  # that the report names
 
 
@@ -147,7 +146,7 @@ def render_report(
     tables = {
         "ends": records(curves.groupby("network", sort=False).last().reset_index()),
         "mistakes": counts | {"common": records(common)},
-        "folder": "",
+        "front": records(pareto_front(networks.dropna(subset="accuracy"))),
     }
     return render("report.md.j2", language, **_content(networks, effects, summary), **tables)
 

@@ -9,18 +9,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from mnist_cnn.documents import StudySummary
+from mnist_cnn.reporting.answer import pareto_front
 from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import GREY, INK, LINE, PAPER, TIERS, MarkerStyle
 
 MAX_LARGE_MARKERS = 20  # networks; with more of them, the markers are smaller
 CORNERS = ((-1, 1), (1, -1), (1, 1))  # of a marker, where its name may be: above the Pareto front first
-
-
-def pareto_front(networks: pd.DataFrame) -> pd.DataFrame:
-    """Returns the networks that are more accurate than all of equal or less cost, the cheapest first."""
-    ordered = networks.sort_values(["multiply_accumulates", "accuracy"], ascending=[True, False])
-    best_so_far = ordered["accuracy"].cummax().shift(fill_value=-1.0)
-    return ordered[ordered["accuracy"] > best_so_far]
 
 
 def _draw_markers(axes: Axes, networks: pd.DataFrame, size: float) -> None:
