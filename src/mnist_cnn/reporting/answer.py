@@ -35,7 +35,9 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
     below = [row for row in networks if row["multiply_accumulates"] < chosen["multiply_accumulates"]]
-    cheaper = max(below, key=lambda row: row["multiply_accumulates"], default=None) if summary.chosen else None
+    cheaper = (
+        max(below, key=lambda row: row["multiply_accumulates"], default=None) if summary.chosen else None
+    )
     likely = [by_name[name] for name in summary.likely_choices if name in by_name]
     listed = {row["network"]: row for row in (chosen, best, cheaper, *likely) if row}
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
@@ -77,7 +79,9 @@ def kernel_groups(
         found = {effect.verdict for effect in group}
         verdicts[depth] = found.pop() if len(found) == 1 else "undecided"
     groups = []
-    for (verdict, _), joined in groupby(verdicts, key=lambda n: (verdicts[n], verdicts[n] == "undecided" and n)):
+    for (verdict, _), joined in groupby(
+        verdicts, key=lambda n: (verdicts[n], verdicts[n] == "undecided" and n)
+    ):
         numbers = list(joined)
         estimates = [effect.estimate for effect in depths if layers[effect.model] in numbers]
         groups.append(

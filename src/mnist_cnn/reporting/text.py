@@ -114,12 +114,10 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def render(template: str, language: str, **content: Any) -> str:
     """Fills a Markdown template of a language; a space before % does not break."""
     text = environment(language).get_template(template).render(content)
-    return text.replace(" %", f"{NO_BREAK_SPACE}%")
+    return text.replace(" %", f"{NO_BREAK_SPACE}%").replace("п. п..", "п. п.")  # one full stop, not two
 
 
-def render_answer(
-    networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str
-) -> str:
+def render_answer(networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str) -> str:
     """Writes the answer: what the study is, which network to take, and what kernels and layers change.
 
     Args:
