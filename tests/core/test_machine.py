@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_cnn.core.machine import describe_machine
+from mnist_cnn.core.machine import Machine, describe_machine
 
 
-def test_machine_is_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_is_what_the_system_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = describe_machine()
+    machine.write(tmp_path / "machine.json")
+    assert Machine.read(tmp_path / "machine.json") == machine
     assert machine.cores == str(os.cpu_count())
     assert machine.system.split() == [platform.system(), platform.machine()]
     assert machine.python == platform.python_version()

@@ -66,21 +66,17 @@ def test_keeps_unchanged_files_and_fetches_the_others(directory, fetch, capsys):
 def test_a_failure_at_any_moment_changes_nothing(directory, error, moment, monkeypatch):
     directory.mkdir(parents=True)
     (directory / "images").write_bytes(b"some images")
-    write, rename = Path.write_bytes, Path.rename
+    rename = Path.rename
 
     def fail(*_):
         raise error
 
-    if moment == "fetching":
-        monkeypatch.setattr(stage, "fetch", fail)
-    elif moment == "writing":
-        monkeypatch.setattr(
-            Path, "write_bytes", lambda path, data: fail() if "labels" in path.name else write(path, data)
-        )
-    else:
+    if moment == "renaming":
         monkeypatch.setattr(
             Path, "rename", lambda path, to: fail() if path.name == "raw" else rename(path, to)
         )
+    else:
+        monkeypatch.setattr(stage, "fetch" if moment == "fetching" else "write_bytes", fail)
     with pytest.raises(type(error)):
         stage.download("MNIST", directory, EXPECTED)
     assert tree(directory.parent) == {"raw/images": b"some images"}
