@@ -1,8 +1,8 @@
-# make repro    the whole study, and its answer on the terminal
-# make verify   trains again from nothing and compares with what is committed; NETWORKS="conv1_linear1-small …"
-# make test     style, types and tests;  make trial: tests that take long
-# make bench    how near the machine's limit it is: benchmarks/README.md
-# All make the environment first. VENV=path uses one that you have, as it is.
+# make repro    runs the whole study and prints its answer
+# make verify   trains again from the raw data and compares with what is committed; NETWORKS="conv1_linear1-small …"
+# make test     checks style and types, and runs the tests; `make trial` runs the tests that take long
+# make bench    measures how close training is to the machine's limit: benchmarks/README.md
+# Each installs the environment first. VENV=path uses an existing environment as it is.
 
 PYTHON ?= python3
 ifeq ($(origin VENV),undefined)
