@@ -28,16 +28,16 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         summary: plots/study.json.
 
     Returns:
-        chosen (or the most accurate network where none is shown to be good enough), best, cheaper (the network
-        with the next fewer MACs than the chosen one, or None), rows of the table, kernel_groups,
-        sizes of the kernels, layer_effects.
+        chosen (the most accurate network where none is shown to be good enough), best (the most accurate one),
+        cheaper (the one with the next fewer MACs than the chosen one, or None), rows of the table, sizes of the
+        kernels, kernel_groups, layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
     below = [row for row in networks if row["multiply_accumulates"] < chosen["multiply_accumulates"]]
-    cheaper = (
-        max(below, key=lambda row: row["multiply_accumulates"], default=None) if summary.chosen else None
-    )
+    cheaper = max(below, key=lambda row: row["multiply_accumulates"], default=None)
+    if summary.chosen is None:
+        cheaper = None
     likely = [by_name[name] for name in summary.likely_choices if name in by_name]
     listed = {row["network"]: row for row in (chosen, best, cheaper, *likely) if row}
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
@@ -58,7 +58,8 @@ def kernel_groups(
     """Summarises what the largest kernel changes against the smallest one.
 
     Where the effect depends on the layout, layouts are grouped by their number of convolutional layers, and
-    neighbouring groups with the same definite verdict are joined. Otherwise there is one group, the mean over layouts.
+    neighbouring groups with the same definite verdict are joined. Otherwise there is one group, the mean over
+    the layouts.
 
     Returns:
         One dictionary per group: conv_layers (empty for all layouts), low and high (smallest and largest
@@ -74,17 +75,17 @@ def kernel_groups(
         return [{"conv_layers": [], "low": estimate, "high": estimate, "verdict": widest["verdict"]}]
     layers = {row["model"]: row["conv_layers"] for row in networks}
     depths = sorted(interaction.by_layout, key=lambda effect: layers[effect.model])
-    verdicts = {}
-    for depth, group in groupby(depths, key=lambda effect: layers[effect.model]):
-        found = {effect.verdict for effect in group}
-        verdicts[depth] = found.pop() if len(found) == 1 else "undecided"
-    groups = []
-    for (verdict, _), joined in groupby(
-        verdicts, key=lambda n: (verdicts[n], verdicts[n] == "undecided" and n)
-    ):
-        numbers = list(joined)
-        estimates = [effect.estimate for effect in depths if layers[effect.model] in numbers]
-        groups.append(
-            {"conv_layers": numbers, "low": min(estimates), "high": max(estimates), "verdict": verdict}
-        )
+    groups: list[dict[str, Any]] = []
+    for depth, some in groupby(depths, key=lambda effect: layers[effect.model]):
+        found = list(some)
+        verdicts, estimates = {effect.verdict for effect in found}, [effect.estimate for effect in found]
+        verdict = verdicts.pop() if len(verdicts) == 1 else "undecided"
+        last = groups[-1] if groups else {"verdict": "undecided"}
+        if verdict == last["verdict"] != "undecided":
+            last["conv_layers"].append(depth)
+            last["low"], last["high"] = min(last["low"], *estimates), max(last["high"], *estimates)
+        else:
+            groups.append(
+                {"conv_layers": [depth], "low": min(estimates), "high": max(estimates), "verdict": verdict}
+            )
     return groups
