@@ -1,6 +1,7 @@
 """The content of the answer: which networks its table lists, and which sentences the results allow."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -28,9 +29,9 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         summary: plots/study.json.
 
     Returns:
-        chosen (the most accurate network where none is shown to be good enough), best (the most accurate one),
-        cheaper (the one with the next fewer MACs than the chosen one, or None), rows of the table, sizes of the
-        kernels, kernel_groups, layer_effects.
+        chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
+        cheaper (the one with the next fewer MACs than the chosen one, or None), rows of the table, sizes of
+        the kernels, kernel_groups, layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -52,40 +53,50 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     }
 
 
+@dataclass
+class KernelGroup:
+    """What the largest kernel changes against the smallest one, in some layouts.
+
+    Attributes:
+        conv_layers: Their numbers of convolutional layers; empty for the mean over all layouts.
+        low: Smallest estimate, a fraction.
+        high: Largest estimate, a fraction.
+        verdict: Of all these layouts; `undecided` if they differ.
+    """
+
+    conv_layers: list[int]
+    low: float
+    high: float
+    verdict: str
+
+
 def kernel_groups(
     networks: Sequence[Row], effects: Sequence[Row], summary: StudySummary
-) -> list[dict[str, Any]]:
-    """Summarises what the largest kernel changes against the smallest one.
+) -> list[KernelGroup]:
+    """Summarises the effect of the kernel.
 
-    Where the effect depends on the layout, layouts are grouped by their number of convolutional layers, and
+    Where it depends on the layout, layouts are grouped by their number of convolutional layers, and
     neighbouring groups with the same definite verdict are joined. Otherwise there is one group, the mean over
-    the layouts.
-
-    Returns:
-        One dictionary per group: conv_layers (empty for all layouts), low and high (smallest and largest
-        estimate, fractions), verdict (of all layouts in the group, `undecided` if they differ).
+    the layouts; none if the grid has one kernel.
     """
     interaction = summary.interaction
     if interaction is None or not interaction.matters:
         rows = [row for row in effects if row["factor"] == "kernel"]
         widest = max(rows, key=lambda row: row["high_value"] - row["low_value"], default=None)
-        if widest is None:
-            return []
-        estimate = widest["estimate"]
-        return [{"conv_layers": [], "low": estimate, "high": estimate, "verdict": widest["verdict"]}]
+        return [KernelGroup([], widest["estimate"], widest["estimate"], widest["verdict"])] if widest else []
     layers = {row["model"]: row["conv_layers"] for row in networks}
-    depths = sorted(interaction.by_layout, key=lambda effect: layers[effect.model])
-    groups: list[dict[str, Any]] = []
-    for depth, some in groupby(depths, key=lambda effect: layers[effect.model]):
+    groups: list[KernelGroup] = []
+    for depth, some in groupby(
+        sorted(interaction.by_layout, key=lambda effect: layers[effect.model]),
+        key=lambda effect: layers[effect.model],
+    ):
         found = list(some)
         verdicts, estimates = {effect.verdict for effect in found}, [effect.estimate for effect in found]
         verdict = verdicts.pop() if len(verdicts) == 1 else "undecided"
-        last = groups[-1] if groups else {"verdict": "undecided"}
-        if verdict == last["verdict"] != "undecided":
-            last["conv_layers"].append(depth)
-            last["low"], last["high"] = min(last["low"], *estimates), max(last["high"], *estimates)
+        if groups and verdict == groups[-1].verdict != "undecided":
+            last = groups.pop()
+            depths, estimates = [*last.conv_layers, depth], [last.low, last.high, *estimates]
         else:
-            groups.append(
-                {"conv_layers": [depth], "low": min(estimates), "high": max(estimates), "verdict": verdict}
-            )
+            depths = [depth]
+        groups.append(KernelGroup(depths, min(estimates), max(estimates), verdict))
     return groups
