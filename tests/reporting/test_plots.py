@@ -63,16 +63,6 @@ def used_columns(spec: dict[str, Any]) -> set[str]:
     return fields - computed
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_template(name: str) -> None:
-    spec = json.loads(TEMPLATES[name])
-    assert spec["$schema"] == "https://vega.github.io/schema/vega-lite/v5.json"
-    assert spec["data"] == {"values": "<DVC_METRIC_DATA>"}
-    assert spec["title"]["text"] == "<DVC_METRIC_TITLE>"
-    assert '"width": "<DVC_METRIC_PLOT_WIDTH>"' in TEMPLATES[name]
-    assert any(part.get("field") == "rev" for part in parts(spec)), "two revisions would look the same"
-
-
 def write_study(top: Path, large: int) -> None:
     write_simulated_study(top, changed(PARAMS, kernels=PARAMS.kernels | {"large": large}))
     with pytest.MonkeyPatch.context() as patch:

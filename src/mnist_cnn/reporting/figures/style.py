@@ -36,7 +36,6 @@ LEGEND: dict[str, Any] = {"handletextpad": 0.3, "columnspacing": 0.9, "handlelen
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
     "font.size": 13.0,
-    "axes.labelsize": 13.0,
     "axes.titlesize": 13.0,
     "axes.titlelocation": "left",
     "xtick.labelsize": 12.0,
