@@ -1,8 +1,6 @@
-"""What the benchmarks count and divide; how long anything takes is no test's business."""
+"""What the benchmarks count and divide, and the page that shows their results; no test measures time."""
 
-import shutil
-import sys
-from pathlib import Path
+import json
 
 import pytest
 import torch
@@ -10,21 +8,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as command
 from benchmarks.idiom import official_network, plain_network
-from benchmarks.portable import linear_ratios
 from benchmarks.processes import CORES
 from benchmarks.study import shares
 from benchmarks.throughput import flops_per_image
-from mnist_cnn.core.files import read_json, write_json
 from mnist_cnn.core.grid import Network
-from mnist_cnn.learning.network import build_network
 from mnist_cnn.core.params import load_params
+from mnist_cnn.learning.network import build_network
 from tests.support.repositories import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
-def test_idiom_trains_the_same_network(network: Network) -> None:
+def test_plain_loop_trains_the_same_network(network: Network) -> None:
     plain = plain_network(network)
     assert plain(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
     assert sum(one.numel() for one in plain.parameters()) == network.parameters
@@ -42,43 +38,16 @@ def test_operations_are_those_that_pytorch_counts(network: Network) -> None:
     assert counter.get_total_flops() == 2 * flops_per_image(network)
 
 
-def test_linear_layers_are_timed() -> None:
-    assert all(ratio > 0 for ratio in linear_ratios([(32, 10), (288, 32)], 4, 2))
-
-
 def test_shares_add_up() -> None:
     found = shares(wall=100, used=90 * CORES, training=40 * CORES, validation=2 * CORES, judging=8 * CORES)
     assert sum(found.values()) == pytest.approx(1)
     assert list(found.values()) == pytest.approx([0.4, 0.02, 0.08, 0.4, 0.1])
 
 
-def test_parts_are_measured_and_the_others_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results, page = tmp_path / "results.json", tmp_path / "README.md"
-    shutil.copy(command.PAGE, page)
-    write_json(results, {"throughput": {"old": 1}})
-    monkeypatch.setattr(command, "RESULTS", results)
-    monkeypatch.setattr(command, "PAGE", page)
-    monkeypatch.setattr(command, "measure", lambda part, *_: {"new": part})
-    monkeypatch.setattr(command, "SHOWN", dict.fromkeys(command.MEASURED, lambda part: f"shown {part}\n"))
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "study"])
-    command.main()
-    assert read_json(results) == {"throughput": {"old": 1}, "study": {"new": "study"}}
-    text = page.read_text(encoding="utf-8")
-    for line in ("shown {'old': 1}", "shown {'new': 'study'}", "<!-- recipes -->", "## Recipes"):
-        assert text.count(line) == 1
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "numerics"])
-    command.main()
-    assert page.read_text(encoding="utf-8") == text
-
-
-def test_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "throughputs"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "'throughputs' is none of throughput, " in capsys.readouterr().err
-
-
 def test_page_shows_the_results() -> None:
-    text, results = command.PAGE.read_text(encoding="utf-8"), read_json(command.RESULTS)
+    text, results = (
+        command.PAGE.read_text(encoding="utf-8"),
+        json.loads(command.RESULTS.read_text(encoding="utf-8")),
+    )
     assert command.with_tables(text, results) == text
     assert all(f"<!-- {part} -->\n" in text and f"<!-- /{part} -->" in text for part in command.MEASURED)

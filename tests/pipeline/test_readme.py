@@ -1,99 +1,97 @@
-"""The READMEs: their answer is the report's, their commands exist, and the two keep step."""
+"""The texts in the repository agree: README and report, both languages, links, and the lists of packages.
+
+test_pipeline.py and test_experiments.py run the commands of the README.
+"""
 
 import re
-import shlex
-import subprocess
-from itertools import pairwise
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from mnist_cnn.core.params import load_params
-from mnist_cnn.reporting.text import MARKERS, SUFFIXES
+from mnist_cnn.core.tables import read_table
+from mnist_cnn.documents import StudySummary
+from mnist_cnn.reporting.text import MARKERS, SUFFIXES, render_answer, render_report
+from tests.support.params import set_keys
+from tests.support.repositories import TOP, run
 
-TOP = Path(__file__).parents[2]
-READMES = {suffix: TOP / f"README{suffix}" for suffix in SUFFIXES.values()}
-MOST_LINES = 120
+READMES = {language: TOP / f"README{suffix}" for language, suffix in SUFFIXES.items()}
+PAGES = sorted(Path(name) for name in run(TOP, "git ls-files '*.md'").splitlines())
+MAX_LINES = 120
 
 
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def blocks(text: str) -> list[str]:
-    return re.findall(r"```.*?```", text, flags=re.DOTALL)
+@pytest.mark.parametrize("language", READMES)
+def test_report_and_answer_are_those_of_the_committed_tables(language: str) -> None:
+    names = ("networks", "effects", "learning_curves", "confusion")
+    networks, effects, curves, confusion = (read_table(TOP / f"plots/{name}.csv") for name in names)
+    summary, suffix = StudySummary.read(TOP / "plots/study.json"), SUFFIXES[language]
+    report = render_report(networks, effects, summary, curves, confusion, language)
+    assert read(TOP / f"report/report{suffix}") == report
+    answer = render_answer(networks, effects, summary, language)
+    assert read(TOP / f"report/answer{suffix}") == answer
+    begin, end = MARKERS
+    shown = read(READMES[language]).partition(f"{begin}\n")[2].partition(end)[0]
+    assert shown == answer.replace("](", "](report/")
 
 
-def commands(text: str) -> list[list[str]]:
-    """Lists the commands behind a `$`, one of several joined by `&&` a row."""
-    lines = re.findall(r"^\$ (.*)$", text, flags=re.MULTILINE)
-    return [shlex.split(command) for line in lines for command in line.split(" && ")]
-
-
-@pytest.mark.parametrize("suffix", READMES)
-def test_answer_is_that_of_the_report(suffix: str) -> None:
-    (answer,) = re.findall("{}\n(.*?){}".format(*MARKERS), read(READMES[suffix]), flags=re.DOTALL)
-    assert answer == read(TOP / f"report/answer{suffix}").replace("](", "](report/")
-
-
-@pytest.mark.parametrize("suffix", READMES)
-def test_answer_comes_first_then_the_figure_then_the_commands(suffix: str) -> None:
-    text = read(READMES[suffix])
+@pytest.mark.parametrize("language", READMES)
+def test_answer_comes_first_then_the_figure_then_the_commands(language: str) -> None:
+    text = read(READMES[language])
     order = ("# ", MARKERS[0], "(report/figures/accuracy_cost.svg)", "$ git", "$ make repro")
-    places = [text.index(one) for one in order]
-    assert places == sorted(places)
-    assert text[: places[1]].count("\n") == 2
-    assert len(text.splitlines()) <= MOST_LINES
+    positions = [text.index(one) for one in order]
+    assert positions == sorted(positions)
+    assert text[: positions[1]].count("\n") == 2
+    assert len(text.splitlines()) <= MAX_LINES
 
 
-@pytest.mark.parametrize("suffix", READMES)
-def test_links_lead_somewhere(suffix: str) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", read(READMES[suffix]))
-    assert [link for link in links if not link.startswith("https://") and not (TOP / link).exists()] == []
-    assert links
-
-
-@pytest.mark.parametrize("suffix", READMES)
-def test_no_result_is_typed_by_hand(suffix: str) -> None:
-    own = re.sub("{}.*?{}".format(*MARKERS), "", read(READMES[suffix]), flags=re.DOTALL)
+@pytest.mark.parametrize("language", READMES)
+def test_no_result_is_typed_by_hand(language: str) -> None:
+    own = re.sub("{}.*?{}".format(*MARKERS), "", read(READMES[language]), flags=re.DOTALL)
     prose = re.sub(r"```.*?```|\]\([^)]*\)|`[^`]*`", "", own, flags=re.DOTALL)
     assert re.findall(r"\d+(?:[.,]\d+)?(?=\s*(?:%|s\b|min|сек|мин|point|пункт))", prose) == []
 
 
-@pytest.mark.parametrize("command", commands(read(READMES[".md"])), ids=" ".join)
-def test_command_exists(command: list[str]) -> None:
-    if command[0] == "make":
-        assert re.search(rf"^{command[1]}:", read(TOP / "Makefile"), flags=re.MULTILINE)
-        names = {network.name for network in load_params(TOP / "params.yaml").networks()}
-        assert {name for word in command[2:] for name in word.removeprefix("NETWORKS=").split()} <= names
-        return
-    if command[0] == "mnist-cnn":
-        assert (
-            command[1]
-            in subprocess.run(["mnist-cnn", "--help"], capture_output=True, text=True, check=True).stdout
-        )
-        return
-    assert command[0] in ("git", "cd", "dvc", "source")
-    params = yaml.safe_load(read(TOP / "params.yaml"))
-    for change in (value for option, value in pairwise(command) if option == "-S"):
-        place = params
-        for key in change.lstrip("~").split("=")[0].split("."):
-            if not key.startswith("+") and change[0] != "+":
-                place = place[key]
+def test_translation_has_the_same_parts() -> None:
+    parts = (r"^```.*?^```", r"^#+ ", r"!\[[^]]*\]\(([^)]*)\)", r"^- \[([^]]*)\]")
+    english, russian = (
+        [re.findall(part, read(path), re.DOTALL | re.MULTILINE) for part in parts]
+        for path in READMES.values()
+    )
+    assert english == russian
 
 
 def test_architecture_of_the_readme_is_one_that_params_allow(tmp_path: Path) -> None:
-    (entry,) = re.findall(r"```yaml\n(.*?)```", read(READMES[".md"]), flags=re.DOTALL)
-    params = yaml.safe_load(read(TOP / "params.yaml"))
-    params["models"] |= yaml.safe_load(entry)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    assert load_params(tmp_path / "params.yaml").networks()[-1].conv_layers == 4
+    (entry,) = re.findall(r"```yaml\n(.*?)```", read(READMES["en"]), flags=re.DOTALL)
+    path = tmp_path / "params.yaml"
+    path.write_bytes((TOP / "params.yaml").read_bytes())
+    ((name, architecture),) = yaml.safe_load(entry).items()
+    set_keys(path, {f"models.{name}": architecture})
+    assert load_params(path).networks()[-1].conv_layers == 4
 
 
-def test_translation_keeps_step() -> None:
-    english, russian = map(read, READMES.values())
-    assert blocks(english) == blocks(russian)
-    rest = [re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in (english, russian)]
-    for pattern in (r"^#+ ", r"!\[[^]]*\]\(([^)]*)\)", r"^- \[([^]]*)\]"):
-        assert re.findall(pattern, rest[0], re.MULTILINE) == re.findall(pattern, rest[1], re.MULTILINE)
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", read(TOP / page)):
+        name, _, heading = link.partition("#")
+        if not link.startswith("https://"):
+            target = (TOP / page).parent / name if name else TOP / page
+            assert target.exists(), link
+            headings = re.findall(r"^#+ (.*)$", read(target), re.MULTILINE) if heading else []
+            anchors = [re.sub(r"[^\w\- ]", "", one).lower().replace(" ", "-") for one in headings]
+            assert not heading or heading in anchors, link
+
+
+def test_lock_has_every_package_that_the_project_names() -> None:
+    project = tomllib.loads(read(TOP / "pyproject.toml"))["project"]
+    pins = dict(re.findall(r"^([\w.\-]+)==([^\s;]+)", read(TOP / "requirements.lock"), re.MULTILINE))
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in map(Requirement, chain.from_iterable(groups)):
+        assert pins[requirement.name.lower()] in requirement.specifier, requirement

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import pytest
-from dvc.repo import Repo
 
 import compare
 import timing
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import PARAMS, raw_directory
 from mnist_cnn.sources.idx import FILES, md5
-from tests.support.params import changed
-from tests.support.repositories import TOP, commit, copy_sources, run
+from tests.support.params import changed, set_keys
+from tests.support.repositories import TOP, commit, copy_sources, run, write_placeholders
 from tests.support.studies import write_simulated_study
 
 
@@ -34,13 +33,7 @@ def make_repository(folder: Path) -> Path:
         timing.main()
     place_raw(folder, params.data.dataset)
     run(folder, "git init --quiet --initial-branch main")
-    for out in Repo(folder).index.outs:
-        path = Path(out.fs_path)
-        if not path.exists():
-            file = path if path.suffix else path / "file"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(f"stands for {path.relative_to(folder)}", encoding="utf-8")
-    run(folder, "dvc commit --force --quiet")
+    write_placeholders(folder)
     commit(folder, "all")
     return folder
 
@@ -58,11 +51,8 @@ def place_raw(folder: Path, dataset: str) -> None:
 
 
 def save_experiment(folder: Path) -> None:
-    """Tries a wider margin, compares anew, and keeps it as an experiment, which is in the workspace too."""
-    path = folder / PARAMS
-    margin = f"margin: {load_params(path).compare.margin}"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(margin, "margin: 0.003"), encoding="utf-8")
+    """Runs `compare` with a wider margin and saves the experiment, which is in the workspace as well."""
+    set_keys(folder / PARAMS, {"compare.margin": 0.003})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         compare.main()
