@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -157,26 +159,26 @@ def write_pipeline(repository: Path, command: str) -> None:
     (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"stage": stage}}), encoding="utf-8")
 
 
-def start(repository: Path) -> "subprocess.Popen[str]":
-    """Starts `dvc repro` and waits until the stage runs."""
+@contextmanager
+def reproduction(repository: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Starts `dvc repro`, waits until its stage runs, and kills what is left at the end."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(
-        ["dvc", "repro"], cwd=repository, env=ENVIRONMENT, start_new_session=True, **options
-    )
-    if not wait_until((repository / "running").exists, limit=60):
-        process.kill()
-        raise AssertionError(process.communicate()[0])
-    return process
+    with subprocess.Popen(["dvc", "repro"], cwd=repository, env=ENVIRONMENT, **options) as process:
+        try:
+            assert wait_until((repository / "running").exists, limit=60)
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
 def test_dvc_records_a_stage_only_if_what_it_uses_was_not_edited(repository: Path) -> None:
     for path, recorded in ((f"{CORE}/grid.py", False), ("params.yaml", True)):
-        process = start(repository)
-        with (repository / path).open("a", encoding="utf-8") as file:
-            file.write("# edited\n")
-        (repository / "go").touch()
-        printed = process.communicate(timeout=60)[0]
+        with reproduction(repository) as process:
+            with (repository / path).open("a", encoding="utf-8") as file:
+                file.write("# edited\n")
+            (repository / "go").touch()
+            printed = process.communicate(timeout=60)[0]
         message = f"error: {path} changed while this stage ran, so its result is not kept: run it again"
         assert re.findall("^error: .*", printed, re.MULTILINE) == ([] if recorded else [message])
         assert "Traceback" not in printed
@@ -192,10 +194,8 @@ def test_dvc_records_a_stage_only_if_what_it_uses_was_not_edited(repository: Pat
 def test_stage_ends_with_dvc(command: str, repository: Path) -> None:
     """A shell that DVC starts becomes the stage, or stays and waits for it: shells differ."""
     write_pipeline(repository, command)
-    process = start(repository)
-    stages = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.communicate(timeout=60)
+    with reproduction(repository) as process:
+        stages = psutil.Process(process.pid).children(recursive=True)
     assert len(stages) == 1 + command.endswith("exit")
     assert end_soon(stages)
 
