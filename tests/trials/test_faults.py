@@ -191,7 +191,7 @@ def test_outage_of_the_network(hangs: bool, begun: Begun, goes_on: GoesOn, tmp_p
         threading.Thread(target=server.serve_forever, daemon=True).start()
         nowhere = {"https_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}  # no other source either
         fails(
-            tmp_path, "no source could give", **nowhere, **{MIRROR: f"http://127.0.0.1:{server.server_port}"}
+            tmp_path, "no source could provide", **nowhere, **{MIRROR: f"http://127.0.0.1:{server.server_port}"}
         )
         server.shutdown()
     goes_on("An outage of the network")
