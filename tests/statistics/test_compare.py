@@ -13,7 +13,6 @@ import pytest
 
 import compare
 import timing
-from mnist_cnn.core.command import UserError
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, TIMING, TRAINING
 from mnist_cnn.core.tables import read_table, write_table
@@ -124,14 +123,6 @@ def test_a_collapsed_network_has_no_accuracy() -> None:
     compare.main()
     assert "conv1_linear1-small" not in read_metrics(Path(), "networks")["accuracy"]
     assert len(StudySummary.read(PLOTS / "study.json").collapsed) == 6
-
-
-@pytest.mark.usefixtures("data")
-def test_incomplete_study_is_refused() -> None:
-    (EVALUATION / "conv1_linear1/small/runs.csv").unlink()
-    with pytest.raises(UserError, match="conv1_linear1-small seed 0 fold 0"):
-        compare.main()
-    assert not PLOTS.exists()
 
 
 @pytest.mark.usefixtures("data")

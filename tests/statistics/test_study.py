@@ -53,7 +53,8 @@ def test_summary_and_tables_agree() -> None:
     assert (summary.networks, summary.runs, summary.df) == (15, 90, 70)
     assert (summary.seeds, summary.folds, summary.collapsed) == ((0,), tuple(range(6)), ())
     assert summary.definite == definite(study.statements)
-    assert (summary.epochs, summary.dataset) == (GRID.train.epochs, "MNIST")
+    assert (summary.recipe.epochs, summary.dataset) == (GRID.train.epochs, "MNIST")
+    assert summary.models == GRID.models
     assert summary.classes == tuple("0123456789")
 
 
@@ -155,14 +156,6 @@ def test_a_single_network_is_the_best_one() -> None:
     assert study.summary.chosen == study.summary.most_accurate == "conv1_linear1-small"
     assert study.summary.likely_choices == ("conv1_linear1-small",)
     assert analyse(simulate(ONE, [0.979]), ONE).summary.chosen is None
-
-
-def test_two_networks_on_two_folds() -> None:
-    study = analyse(simulate(TWO, [0.97, 0.985]), TWO)
-    effect, fit = study.effects.iloc[0], block_fit(simulate_cells([0.97, 0.985], 2).round(4))
-    assert effect.upper - effect.estimate == pytest.approx(
-        12.706 * fit.standard_error * math.sqrt(2), rel=1e-3
-    )
 
 
 def test_zero_error_variance_and_incomplete_tables_are_refused() -> None:

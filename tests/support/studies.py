@@ -187,15 +187,6 @@ def sample_times(case: str = "usual") -> tuple[pd.DataFrame, pd.DataFrame]:
     return mean_seconds(times, networks), time_ratios(times, networks, confidence)
 
 
-def simulate_images(count: int, rng: np.random.Generator) -> Images:
-    """Simulates images that show their label as the height of a bar."""
-    labels = rng.integers(0, 10, count).astype(np.uint8)
-    pixels = np.zeros((count, 28, 28), np.uint8)
-    for label in range(10):
-        pixels[labels == label, 2 * label + 4 : 2 * label + 7, 6:22] = 250
-    return Images(pixels, labels)
-
-
 def simulate_predictions(
     labels: NDArray[np.uint8], correct: int, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
@@ -216,51 +207,36 @@ def write_simulated_study(folder: Path, params: Params, seed: int = 0, clock: fl
         seed: Another seed gives other noise.
         clock: Factor of the measured times; nothing else changes with it.
     """
-    rng = np.random.default_rng(12)
-    train, test = (simulate_images(count, rng) for count in (TRAIN_IMAGES, TEST_IMAGES))
+    rng, seeds = np.random.default_rng(12), params.train.seeds
+    train, test = (
+        Images(np.zeros((count, 28, 28), np.uint8), rng.integers(0, 10, count).astype(np.uint8))
+        for count in (TRAIN_IMAGES, TEST_IMAGES)
+    )
     folds = stratified_folds(train.labels, params.data.folds, params.data.seed)
-    data = TrainingSet(train, folds, Normalisation(mean=33.0, std=78.0))
-    save_prepared(folder / PREPARED, data, test)
+    save_prepared(folder / PREPARED, TrainingSet(train, folds, Normalisation(mean=33.0, std=78.0)), test)
     write_params(folder, params)
-    runs = simulate_runs(params, seed)
+    table = simulate_runs(params, seed)
     for index, network in enumerate(params.networks()):
+        runs, path = table[table.network == network.name], network.path
         rng = np.random.default_rng([seed, index])  # another network changes no predictions of this one
-        own = runs[runs.network == network.name].reset_index(drop=True)
-        write_table(folder / EVALUATION / network.path / "runs.csv", own[["seed", "fold", *EVALUATED]])
-        accuracies = own.validation_correct / own.validation_images
-        curves = [
-            simulate_curve(params, accuracy).assign(seed=run.seed, fold=run.fold)
-            for run, accuracy in zip(own.itertuples(), accuracies, strict=True)
-        ]
-        write_table(folder / TRAINING / network.path / "curves.csv", pd.concat(curves))
-        seconds = clock * true_seconds(network) * np.exp(rng.normal(0, 0.03, len(own)))
-        times = own[["seed", "fold"]].assign(training_seconds=seconds, validation_seconds=seconds / 20)
-        write_table(folder / TIMING / network.path / "timing.csv", times)
-        MACHINE.write(folder / TIMING / network.path / "timing_machine.json")
-        write_predictions(folder, network, own, params, data, test, rng)
-
-
-def write_predictions(
-    folder: Path,
-    network: Network,
-    runs: pd.DataFrame,
-    params: Params,
-    data: TrainingSet,
-    test: Images,
-    rng: np.random.Generator,
-) -> None:
-    """Writes predictions that agree with the counts of a network's runs."""
-    seeds = params.train.seeds
-    validation = np.full((len(seeds), TRAIN_IMAGES), NOT_CLASSIFIED, np.uint8)
-    test_labels = np.empty_like(test.labels)
-    for index, run in enumerate(runs.itertuples()):
-        inside, share = data.inside(run.fold), slice(index, None, len(runs))
-        predicted = simulate_predictions(data.images.labels[inside], run.validation_correct, rng)
-        validation[seeds.index(run.seed), inside] = predicted
-        test_labels[share] = simulate_predictions(test.labels[share], run.test_correct, rng)
-    tensors = {
-        "validation_labels": validation,
-        "validation_probabilities": np.where(validation == NOT_CLASSIFIED, 0, 0.9).astype(np.float32),
-        "test_labels": test_labels,
-    }
-    write_tensors(folder / EVALUATION / network.path / "predictions.safetensors", tensors)
+        curves, validation = [], np.full((len(seeds), TRAIN_IMAGES), NOT_CLASSIFIED, np.uint8)
+        test_labels = np.empty_like(test.labels)
+        for number, run in enumerate(runs.itertuples()):
+            curve = simulate_curve(params, run.validation_correct / run.validation_images)
+            curves.append(curve.assign(seed=run.seed, fold=run.fold))
+            inside, share = folds == run.fold, slice(number, None, len(runs))
+            predicted = simulate_predictions(train.labels[inside], run.validation_correct, rng)
+            validation[seeds.index(run.seed), inside] = predicted
+            test_labels[share] = simulate_predictions(test.labels[share], run.test_correct, rng)
+        seconds = clock * true_seconds(network) * np.exp(rng.normal(0, 0.03, len(runs)))
+        times = runs[["seed", "fold"]].assign(training_seconds=seconds, validation_seconds=seconds / 20)
+        tensors = {
+            "validation_labels": validation,
+            "validation_probabilities": np.where(validation == NOT_CLASSIFIED, 0, 0.9).astype(np.float32),
+            "test_labels": test_labels,
+        }
+        write_table(folder / EVALUATION / path / "runs.csv", runs[["seed", "fold", *EVALUATED]])
+        write_tensors(folder / EVALUATION / path / "predictions.safetensors", tensors)
+        write_table(folder / TRAINING / path / "curves.csv", pd.concat(curves))
+        write_table(folder / TIMING / path / "timing.csv", times)
+        MACHINE.write(folder / TIMING / path / "timing_machine.json")

@@ -17,7 +17,7 @@ from mnist_cnn.documents import Run, StudySummary
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import compare_with_best, likely_choices, predict_choices
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
-from mnist_cnn.statistics.runs import describe
+from mnist_cnn.statistics.runs import RUN, describe
 
 COLLAPSED_BELOW = (
     0.2  # a constant prediction is right in at most 11.4 % of MNIST; a trained network, above 90 %
@@ -97,7 +97,9 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
     fit = _fit(runs, compared)
     comparison, effects = assess(fit, compared, criteria)
     found = statements(comparison, effects)
-    wider = statements(*assess(_without_overlap(fit, int(runs.validation_images.max())), compared, criteria))
+    images = int(runs.validation_images.max())
+    without_overlap = replace(fit, variance_factor=1 / fit.folds + images / (TRAIN_IMAGES - images))
+    wider = statements(*assess(without_overlap, compared, criteria))
     shares = predict_choices(fit, compared, criteria)
     likely = likely_choices(shares)
     table = _tabulate(runs, networks, comparison, criteria)
@@ -107,10 +109,7 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
     summary = StudySummary(
         networks=len(networks),
         runs=len(runs),
-        collapsed=tuple(
-            Run.model_validate(row)
-            for row in runs.loc[collapsed, ["network", "seed", "fold"]].to_dict("records")
-        ),
+        collapsed=tuple(map(Run.model_validate, runs.loc[collapsed, RUN].to_dict("records"))),
         seeds=tuple(runs.seed.unique().tolist()),
         folds=tuple(runs.fold.unique().tolist()),
         target=criteria.target_accuracy,
@@ -177,12 +176,6 @@ def _fit(runs: pd.DataFrame, networks: Sequence[Network]) -> BlockFit:
             " folds, so no interval can be trusted: check that the runs are no copies, or add to train.folds"
         )
     return fit
-
-
-def _without_overlap(fit: BlockFit, validation_images: int) -> BlockFit:
-    """Widens the intervals to those of networks whose training sets do not overlap (Nadeau & Bengio 2003)."""
-    ratio = validation_images / (TRAIN_IMAGES - validation_images)
-    return replace(fit, variance_factor=1 / fit.folds + ratio)
 
 
 def _most_accurate(fit: BlockFit, networks: Sequence[Network]) -> Network:
