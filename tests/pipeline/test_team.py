@@ -1,99 +1,72 @@
-"""docs/team.md as it stands: with a bucket, on an S3 server of the test's own, and with a folder."""
+"""The commands of docs/team.md as they are printed: with a bucket of an S3 server, and with a folder."""
 
 import re
-import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 
+from tests.support.commands import console_blocks, run_printed
 from tests.support.fake_repository import make_repository
 from tests.support.repositories import TOP, run, stages_run, tree
+from tests.support.servers import s3_server
 
 DOC = (TOP / "docs/team.md").read_text(encoding="utf-8")
-BUCKET, FOLDER, GIVE, TAKE, TRY, SEE, TIDY, SIZES = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)
-RUN = re.findall(r"dvc exp run .*", TRY)[0]
+BUCKET, FOLDER, GIVE, TAKE, TRY, SEE, TIDY, SIZES = console_blocks(DOC)
 SECRET = "secret-of-the-team"
-
-
-def walk(folder: Path, block: str, words: dict[str, str], environment: dict[str, str]) -> str:
-    """Runs the commands of a block, with words in place of `<…>`; returns what the last one printed."""
-    for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
-        for placeholder, word in words.items():
-            line = line.replace(placeholder, word)
-        assert "<" not in line, line
-        for command in line.split(" && "):
-            name, *rest = shlex.split(command)
-            if name == "export":
-                environment |= dict(word.split("=") for word in rest)
-            elif name == "cd":
-                folder /= rest[0]
-            else:
-                printed = run(folder, command, **environment)
-    return printed
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_repository(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """The address of an S3 server with one empty bucket, on loopback."""
-    from moto.server import ThreadedMotoServer  # here, as it takes a second
+    with s3_server("bucket") as address:
+        yield address
 
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"))
-    yield f"http://{host}:{port}"
-    moto.stop()
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """A repository with a study, and its origin."""
+    folder = make_repository(tmp_path / "first")
+    run(tmp_path, "git init --quiet --bare origin.git")
+    run(folder, "git remote add origin ../origin.git")
+    run(folder, "git push --quiet --set-upstream origin main")
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("set_up", [BUCKET, FOLDER], ids=["bucket", "folder"])
-def test_everything_travels(set_up: str, study: Path, server: str, tmp_path: Path) -> None:
-    first, second, origin = tmp_path / "first", tmp_path / "mnist-cnn", tmp_path / "origin.git"
-    shutil.copytree(study, first)
-    run(tmp_path, "git init --quiet --bare --initial-branch main origin.git")
-    run(first, f"git remote add origin {origin}")
-    run(first, "git push --quiet --set-upstream origin main")
-    words = {"<key>": "key", "<secret>": SECRET, "https://<server>": server, "<bucket>": "bucket"}
-    words |= {"<folder>": f"{tmp_path}/shared", "<repository>": f"{origin}"}
+def test_study_and_experiment_travel_through_a_bucket(server: str, first: Path, tmp_path: Path) -> None:
     environment: dict[str, str] = {}
+    names = {"<key>": "key", "<secret>": SECRET, "https://<server>": server, "<bucket>": "bucket"}
+    names |= {"<repository>": "origin.git"}
 
-    walk(first, set_up, words, environment)
-    assert "in sync" in walk(first, GIVE, words, environment)
-    printed = walk(tmp_path, TAKE, words, environment)
-    assert "up to date" in printed
-    assert stages_run(printed) == set()
-    before = tree(first)
+    def walk(folder: Path, block: list[str]) -> list[str]:
+        return run_printed(folder, block, environment, names)
+
+    walk(first, BUCKET)
+    assert "in sync" in walk(first, GIVE)[-1]
+    assert stages_run(walk(tmp_path, TAKE)[-1]) == set()
+    second, before = tmp_path / "mnist-cnn", tree(first)
     assert tree(second) == before
-
-    if set_up == FOLDER:  # the same experiment, but not run a second time
-        fake_experiment(second)
-        words[RUN] = "dvc exp save --name wider-margin"
-    walk(second, TRY, words, environment)
+    walk(second, TRY)
     changed = {name for name, _ in tree(second).items() ^ before.items()}
     assert {"params.yaml", "metrics/summary.json", "report/index.html"} <= changed
-    assert "wider-margin" in walk(first, SEE, words, environment)
+    assert "wider-margin" in "".join(walk(first, SEE))
     assert tree(second) == tree(first)
-    walk(first, TIDY, words, environment)
+    walk(first, TIDY)
     assert run(first, "dvc exp list origin") == run(first, "dvc exp list") == ""
     assert SECRET not in run(first, "git log --patch -- .dvc")
-    assert "data/prepared" in walk(first, SIZES, words, environment)
+    assert "data/prepared" in walk(first, SIZES)[0]
 
 
-def fake_experiment(folder: Path) -> None:
-    """Changes some of what an experiment changes: for git a parameter and a metric, for DVC a file."""
-    for name in ("params.yaml", "metrics/summary.json", "report/index.html"):
-        with (folder / name).open("a", encoding="utf-8") as file:
-            file.write("\n")
+@pytest.mark.slow
+def test_study_travels_through_a_folder(first: Path, tmp_path: Path) -> None:
+    run_printed(first, FOLDER + GIVE, {}, {"<folder>": str(tmp_path / "shared")})
+    shutil.rmtree(first / ".dvc/cache")
+    shutil.rmtree(first / "data/prepared")
+    run(first, "dvc pull")
+    assert "up to date" in run(first, "dvc status")
 
 
 def test_sizes_are_those_of_the_study() -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -39,3 +40,18 @@ def web_server(handler: type[BaseHTTPRequestHandler], folder: Path | str | None 
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+@contextmanager
+def s3_server(bucket: str) -> Iterator[str]:
+    """Runs an S3 server with one empty bucket; gives its address."""
+    from moto.server import ThreadedMotoServer  # here, as it takes a second
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    urlopen(Request(f"http://{host}:{port}/{bucket}", method="PUT"), timeout=60)
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
