@@ -42,9 +42,9 @@ def clone(sources: Path, folder: Path) -> None:
 
 def reproduce(folder: Path, *targets: str) -> dict[str, float]:
     """Runs `dvc repro` to its end, undisturbed; returns how many seconds each stage took."""
-    words, surroundings = ["dvc", "repro", *targets], ENVIRONMENT | {MIRROR: mnist()}
+    words, environment = ["dvc", "repro", *targets], ENVIRONMENT | {MIRROR: mnist()}
     starts = {}
-    with subprocess.Popen(words, cwd=folder, env=surroundings, text=True, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(words, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE) as process:
         for line in process.stdout or ():
             print(line, end="")
             if found := STAGE.match(line):

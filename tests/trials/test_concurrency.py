@@ -37,9 +37,9 @@ def here(sources: Path, tmp_path: Path) -> Path:
 def test_two_at_a_time(other: str, moment: str, here: Path, study: Study, tmp_path: Path) -> None:
     first = Reproduction(tmp_path)
     assert first.reaches(lambda one: moment in one.stages())
-    surroundings = ENVIRONMENT | {MIRROR: mnist()}
+    environment = ENVIRONMENT | {MIRROR: mnist()}
     words = OTHERS[other].split()
-    second = subprocess.run(words, cwd=here, env=surroundings, capture_output=True, text=True, check=False)
+    second = subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, check=False)
     first.process.wait()
     for status, said in (
         (first.process.returncode, first.printed()),
@@ -56,10 +56,10 @@ def test_two_at_a_time(other: str, moment: str, here: Path, study: Study, tmp_pa
 
 
 def test_queue_with_two_workers(here: Path, study: Study) -> None:
-    surroundings = {MIRROR: mnist()}
+    environment = {MIRROR: mnist()}
     for margin in ("0.003", "0.004", "0.005"):
         run(here, f"dvc exp run --queue --name margin{margin[-1]} -S compare.margin={margin}")
-    run(here, "dvc queue start --jobs 2", **surroundings)
+    run(here, "dvc queue start --jobs 2", **environment)
     for _ in range(300):
         status = run(here, "dvc queue status")
         if not re.search("Queued|Running", status):
@@ -72,5 +72,5 @@ def test_queue_with_two_workers(here: Path, study: Study) -> None:
         commit = revision.split()[0]
         assert run(here, f"git show {commit}:metrics/networks.json") == expected
         assert f"margin: 0.00{number}" in run(here, f"git show {commit}:params.yaml")
-    run(here, "dvc repro", **surroundings)
+    run(here, "dvc repro", **environment)
     assert bits(here) == bits(study.folder)

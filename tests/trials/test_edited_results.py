@@ -16,7 +16,7 @@ def test_verify_finds_a_number_that_was_edited_with_its_hash(study: Study, tmp_p
     folder = tmp_path / "clone"
     shutil.copytree(study.folder, folder)
     commit(folder, "run")
-    assert "texts and the exported network: same bytes" in run(folder, "python src/verify.py")
+    assert "all committed tables, figures and texts: same bytes" in run(folder, "python src/verify.py")
     lock, metrics = folder / "dvc.lock", folder / "metrics/summary.json"
     honest = metrics.read_bytes()
     edited = honest.replace(b'"best_accuracy": 0.', b'"best_accuracy": 1.')

@@ -1,13 +1,10 @@
-"""Faults of the machine: it is said in one line, what was there stays, and the next run has the same bits."""
+"""Faults of the machine are reported in one line, the results stay, and the next run has the same bits."""
 
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 from mnist_cnn.sources.fetch import MIRROR
 from tests.support.processes import Reproduction
 from tests.support.repositories import mnist, run
+from tests.support.servers import FileHandler, web_server
 from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
 from tests.trials.test_kills import AT_WORK
 
@@ -24,7 +22,7 @@ pytestmark = pytest.mark.trial
 
 OUTPUTS = re.compile("(data|metrics|plots|report)/")
 PREPARE, TRAIN, EVALUATE = "prepare", "train@conv1_linear1-small", "evaluate@conv1_linear1-small"
-LIMITS = [  # the fault, the stage before it, a command of the shell, and what is to be said
+LIMITS = [  # the fault, the stage before it, a command of the shell, and what is to be reported
     ("A limit on the size of files", "", "ulimit -f 20000", "File too large: 'data/raw/"),
     ("A limit on the size of files", "download", "ulimit -f 20000", "File too large: 'data/prepared"),
     ("No memory", "download", "ulimit -v 400000", "not enough memory"),
@@ -39,19 +37,19 @@ time.time = lambda: now() + draw.uniform(-1e7, 1e7)
 
 
 def fails(work: Path, line: str, before: str = ":", **environment: str) -> None:
-    """Reproduces with a fault: a script says in one line what is wrong, or else DVC in one for each file."""
-    surroundings = {MIRROR: mnist(), "TMPDIR": str(work / "tmp")} | environment
-    printed = run(work / "clone", f"bash -c '{before}; exec dvc repro'", fails=True, **surroundings)
-    said = re.findall("^error: .*", printed, re.M)
-    assert len(said) <= 1, printed
-    said = said or re.findall("^ERROR: .*", printed, re.M)
-    assert said, printed
-    assert all(line in one for one in said), printed
+    """Reproduces with a fault: a script reports it in one line, or else DVC in one line per file."""
+    environment = {MIRROR: mnist(), "TMPDIR": str(work / "tmp")} | environment
+    printed = run(work / "clone", f"bash -c '{before}; exec dvc repro'", fails=True, **environment)
+    reported = re.findall("^error: .*", printed, re.M)
+    assert len(reported) <= 1, printed
+    reported = reported or re.findall("^ERROR: .*", printed, re.M)
+    assert reported, printed
+    assert all(line in one for one in reported), printed
     assert "Traceback" not in printed
 
 
 @pytest.fixture
-def goes_on(study: Study, tmp_path: Path, record: Record) -> Callable[[str], None]:
+def check_recovery(study: Study, tmp_path: Path, record: Record) -> Callable[[str], None]:
     """Reproduces when the fault is over: what there was is right, and so is the end."""
 
     def check(fault: str) -> None:
@@ -70,7 +68,7 @@ def goes_on(study: Study, tmp_path: Path, record: Record) -> Callable[[str], Non
 
 
 @pytest.fixture
-def begun(sources: Path, tmp_path: Path) -> Callable[[str], None]:
+def reproduce_up_to(sources: Path, tmp_path: Path) -> Callable[[str], None]:
     """Makes a repository in which everything up to a stage was reproduced."""
 
     def make(stage: str) -> None:
@@ -82,16 +80,22 @@ def begun(sources: Path, tmp_path: Path) -> Callable[[str], None]:
     return make
 
 
-Begun = GoesOn = Callable[[str], None]
+Check = Callable[[str], None]
 
 
 @pytest.mark.parametrize(("fault", "stage", "limit", "line"), LIMITS)
 def test_limit(
-    fault: str, stage: str, limit: str, line: str, begun: Begun, goes_on: GoesOn, tmp_path: Path
+    fault: str,
+    stage: str,
+    limit: str,
+    line: str,
+    reproduce_up_to: Check,
+    check_recovery: Check,
+    tmp_path: Path,
 ) -> None:
-    begun(stage)
+    reproduce_up_to(stage)
     fails(tmp_path, line, limit)
-    goes_on(fault)
+    check_recovery(fault)
 
 
 @pytest.fixture
@@ -111,35 +115,45 @@ def mounted() -> Iterator[Callable[..., None]]:
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8, 0.98])
 def test_full_disk(
-    share: float, study: Study, begun: Begun, goes_on: GoesOn, mounted: Callable[..., None], tmp_path: Path
+    share: float,
+    study: Study,
+    reproduce_up_to: Check,
+    check_recovery: Check,
+    mounted: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     """The repository is on a disk that is smaller than what is to be on it."""
     size = sum(path.stat().st_blocks * 512 for path in study.folder.rglob("*"))
     (tmp_path / "clone").mkdir()
     mounted(tmp_path / "clone", "-t", "tmpfs", "-o", f"size={int(share * size)}", "none")
-    begun("")
+    reproduce_up_to("")
     fails(tmp_path, "No space left on device")
     mounted(tmp_path / "clone", "-o", "remount,size=2g")
-    goes_on("A full disk")
+    check_recovery("A full disk")
 
 
 @pytest.mark.parametrize(("stage", "folder"), [("download", "plots"), (PREPARE, "data/weights")])
 def test_read_only_folder(
-    stage: str, folder: str, begun: Begun, goes_on: GoesOn, mounted: Callable[..., None], tmp_path: Path
+    stage: str,
+    folder: str,
+    reproduce_up_to: Check,
+    check_recovery: Check,
+    mounted: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
-    begun(stage)
+    reproduce_up_to(stage)
     place = tmp_path / "clone" / folder
     place.mkdir(parents=True, exist_ok=True)
     mounted(place, "--bind", str(place))
     mounted(place, "-o", "remount,bind,ro")
     fails(tmp_path, "Read-only file system")
     subprocess.run(["umount", place], check=True)
-    goes_on("A read-only folder")
+    check_recovery("A read-only folder")
 
 
 @pytest.mark.parametrize("stage", [TRAIN, EVALUATE])
-def test_killed_worker(stage: str, begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
-    begun(PREPARE)
+def test_killed_worker(stage: str, reproduce_up_to: Check, check_recovery: Check, tmp_path: Path) -> None:
+    reproduce_up_to(PREPARE)
     reproduction = Reproduction(tmp_path)
 
     def workers() -> list[psutil.Process]:
@@ -158,18 +172,18 @@ def test_killed_worker(stage: str, begun: Begun, goes_on: GoesOn, tmp_path: Path
     assert reproduction.process.wait() != 0
     assert "error: a process was ended from outside" in reproduction.printed()
     assert "Traceback" not in reproduction.printed()
-    goes_on("A killed worker")
+    check_recovery("A killed worker")
 
 
-def test_clock_that_jumps(begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
-    begun(PREPARE)
+def test_clock_that_jumps(reproduce_up_to: Check, check_recovery: Check, tmp_path: Path) -> None:
+    reproduce_up_to(PREPARE)
     (tmp_path / "sitecustomize.py").write_text(CLOCK, encoding="utf-8")
     run(tmp_path / "clone", "dvc repro", PYTHONPATH=str(tmp_path))
-    goes_on("A clock that jumps")
+    check_recovery("A clock that jumps")
 
 
-class Outage(SimpleHTTPRequestHandler):
-    """Gives half of each large file and then nothing; what was cut off ends or hangs."""
+class Outage(FileHandler):
+    """Sends half of each large file and then nothing; the connection ends or hangs."""
 
     hangs = False
 
@@ -179,19 +193,13 @@ class Outage(SimpleHTTPRequestHandler):
         if self.hangs:
             time.sleep(30)
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["cut off", "hanging"])
-def test_outage_of_the_network(hangs: bool, begun: Begun, goes_on: GoesOn, tmp_path: Path) -> None:
-    begun("")
-    handler = type("Handler", (Outage,), {"hangs": hangs})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=mnist())) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+def test_outage_of_the_network(
+    hangs: bool, reproduce_up_to: Check, check_recovery: Check, tmp_path: Path
+) -> None:
+    reproduce_up_to("")
+    with web_server(type("Handler", (Outage,), {"hangs": hangs}), mnist()) as address:
         nowhere = {"https_proxy": "http://127.0.0.1:9", "PIP_NO_INDEX": "1"}  # no other source either
-        fails(
-            tmp_path, "no source could provide", **nowhere, **{MIRROR: f"http://127.0.0.1:{server.server_port}"}
-        )
-        server.shutdown()
-    goes_on("An outage of the network")
+        fails(tmp_path, "no source could provide", **nowhere, **{MIRROR: address})
+    check_recovery("An outage of the network")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.support.processes import Reproduction
-from tests.trials.small_study import Outcome, Record, Study, bits, clone, reproduce
+from tests.trials.small_study import Outcome, Record, Study, bits, clone
 
 HOW: dict[str, tuple[Callable[[int, int], None], int, int]] = {  # with the number of kills in each stage
     "SIGKILL to the process group": (os.killpg, signal.SIGKILL, 3),
@@ -90,15 +90,3 @@ def test_nothing_is_lost_wherever_it_is_killed(
         record(one._replace(survived=one.survived and whole))
     assert whole
     assert all(one.survived for one in outcomes)
-
-
-@pytest.mark.slow
-def test_training_that_is_killed_is_done_again_with_the_same_bits(sources: Path, tmp_path: Path) -> None:
-    targets = ("train@conv1_linear1-small", "train@conv2_linear2-small")
-    for name in ("undisturbed", "clone"):
-        clone(sources, tmp_path / name)
-    seconds = reproduce(tmp_path / "undisturbed", *targets)
-    for how, target in zip(HOW, targets, strict=False):
-        assert disturb(how, 1, {target: seconds[target]}, tmp_path, target)
-    assert bits(tmp_path / "clone") == bits(tmp_path / "undisturbed")
-    assert list((tmp_path / "tmp").iterdir()) == []
