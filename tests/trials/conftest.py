@@ -11,6 +11,14 @@ from tests.support.repositories import commit, copy_sources, run
 from tests.trials.small_study import Outcome, Record, Study, clone, reproduce
 
 OUTCOMES = pytest.StashKey[list[Outcome]]()
+LIMIT = 3 * 3600  # seconds of a trial
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives trials more time than tests."""
+    for item in items:
+        if item.get_closest_marker("trial"):
+            item.add_marker(pytest.mark.timeout(LIMIT))
 
 
 @pytest.fixture

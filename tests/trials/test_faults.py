@@ -157,12 +157,12 @@ def test_killed_worker(stage: str, reproduce_up_to: Check, check_recovery: Check
     reproduction = Reproduction(tmp_path)
 
     def workers() -> list[psutil.Process]:
-        """Returns what one Python forked, if it is two: one may be about to become another program."""
-        with suppress(psutil.Error):  # others end while one looks
+        """Returns the processes that the stage's fork server has forked, if there are two."""
+        with suppress(psutil.Error):  # others end during the search
             if stage in reproduction.stages():
                 family = psutil.Process(reproduction.process.pid).children(recursive=True)
-                pythons = [one for one in family if one.cmdline()[:1] == ["python"]]
-                found = [one for one in pythons if one.parent() in pythons]
+                servers = [one for one in family if "multiprocessing.forkserver" in " ".join(one.cmdline())]
+                found = [one for one in servers if one.parent() in servers]
                 return found if len(found) == 2 else []
         return []
 
@@ -170,7 +170,7 @@ def test_killed_worker(stage: str, reproduce_up_to: Check, check_recovery: Check
     assert reproduction.reaches(lambda _: both.extend(workers()) or both)
     both[0].kill()
     assert reproduction.process.wait() != 0
-    assert "error: a process was ended from outside" in reproduction.printed()
+    assert "error: a process was killed" in reproduction.printed()
     assert "Traceback" not in reproduction.printed()
     check_recovery("A killed worker")
 
