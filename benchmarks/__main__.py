@@ -8,14 +8,15 @@ Run it at the top of the repository, on a quiet machine, after `dvc repro prepar
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import CORES
-from benchmarks.tables import SHOWN
+from benchmarks.readme_tables import TABLES
 from mnist_cnn.core.command import run
-from mnist_cnn.core.files import read_json, write_json, write_text
-from mnist_cnn.learning.numerics import describe_machine
+from mnist_cnn.core.files import reading, write_json, write_text
+from mnist_cnn.core.machine import describe_machine
 from mnist_cnn.core.params import Params, load_params
 
 FOLDER = Path(__file__).parent
@@ -35,19 +36,19 @@ def smaller(params: Params) -> Params:
 
 def measure(part: str, params: Params, quick: bool) -> dict[str, Any]:
     """Measures one part; says on which machine."""
-    from benchmarks import portable, study, throughput
+    from benchmarks import pinned, throughput, wall_time
 
-    module = {"throughput": throughput, "numerics": portable, "study": study}[part]
+    module = {"throughput": throughput, "numerics": pinned, "study": wall_time}[part]
     found = module.measure(params, quick)
-    return {"machine": describe_machine(params.train.numerics) | {"cores": str(CORES)}, **found}
+    return {"machine": describe_machine().model_dump() | {"cores": str(CORES)}, **found}
 
 
 def with_tables(page: str, results: dict[str, Any]) -> str:
-    """Puts the table of each part that was measured between its two markers."""
+    """Puts the table of each measured part between its two markers."""
     for part, found in results.items():
         start, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
         before, _, rest = page.partition(start)
-        page = before + start + SHOWN[part](found) + end + rest.partition(end)[2]
+        page = before + start + TABLES[part](found) + end + rest.partition(end)[2]
     return page
 
 
@@ -61,7 +62,10 @@ def main() -> None:
         if part not in PARTS:
             parser.error(f"{part!r} is none of {', '.join(PARTS)}")
     params = smaller(load_params()) if choice.quick else load_params()
-    results: dict[str, Any] = read_json(RESULTS) if RESULTS.exists() and not choice.quick else {}
+    results: dict[str, Any] = {}
+    if RESULTS.exists() and not choice.quick:
+        with reading(RESULTS):
+            results = json.loads(RESULTS.read_bytes())
     for part in choice.parts or MEASURED:
         if part in MEASURED:
             results[part] = measure(part, params, choice.quick)
@@ -72,7 +76,7 @@ def main() -> None:
 
             replication.main()
     if choice.quick:
-        print(*(SHOWN[part](found) for part, found in results.items()), sep="\n")
+        print(*(TABLES[part](found) for part, found in results.items()), sep="\n")
     else:
         write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), results))
 

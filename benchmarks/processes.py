@@ -1,22 +1,66 @@
-"""Fresh processes, each with numerics of its own: those are chosen before PyTorch is imported."""
+"""Python processes of their own: with the pinned numerics, or with those that the libraries choose."""
 
-import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
-
-from mnist_cnn.learning.numerics import Numerics, choose
+from typing import Any, Self
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+NATIVE = ("-X", "native_numerics")  # multiprocessing does not hand such an option on
 
 
-def start(numerics: Numerics, processes: int = 1) -> ProcessPoolExecutor:
-    """Starts processes that stay until the pool is left; they share nothing with this one."""
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, spawn, initializer=choose, initargs=(numerics,))
+class Processes:
+    """Processes that do the same work at the same time, call after call, until the `with` block ends."""
+
+    def __init__(self, number: int = 1, options: tuple[str, ...] = ()) -> None:
+        command = [sys.executable, *options, "-m", "benchmarks.processes"]
+        self._started = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(number)
+        ]
+
+    def call(self, work: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """Returns the result of each process.
+
+        Raises:
+            Exception: What `work` raised in one of them.
+        """
+        for one in self._started:
+            assert one.stdin is not None
+            pickle.dump((work, arguments), one.stdin)
+            one.stdin.flush()
+        results = [pickle.load(one.stdout) for one in self._started if one.stdout is not None]  # noqa: S301
+        for error in results:
+            if isinstance(error, Exception):
+                raise error
+        return results
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._started:
+            one.terminate()
+            one.communicate()
 
 
-def on_all_cores(pool: ProcessPoolExecutor, work: Callable[..., float], *arguments: Any) -> list[float]:
-    """Does the same work on all cores at the same time, as the pipeline does."""
-    return [one.result() for one in [pool.submit(work, *arguments) for _ in range(CORES)]]
+def main() -> None:
+    """Does what is asked for on stdin, until it is closed."""
+    output = sys.stdout.buffer
+    sys.stdout = sys.stderr
+    while True:
+        try:
+            work, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
+        except EOFError:
+            return
+        try:
+            result = work(*arguments)
+        except Exception as error:  # the parent raises it
+            result = error
+        pickle.dump(result, output)
+        output.flush()
+
+
+if __name__ == "__main__":
+    main()

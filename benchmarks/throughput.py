@@ -1,4 +1,4 @@
-"""Training, network by network, beside the idiom and the machine's best convolution."""
+"""Training of each network, compared with a plain loop and with the fastest convolution of the machine."""
 
 import time
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks import idiom
-from benchmarks.processes import CORES, on_all_cores, start
-from mnist_cnn.core.images import load_training_set
+from benchmarks import plain_loop
+from benchmarks.processes import CORES, NATIVE, Processes
 from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import load_training_set
 from mnist_cnn.core.mnist import IMAGE_SIZE
-from mnist_cnn.learning.numerics import use_one_thread
 from mnist_cnn.core.params import Params, Train
 from mnist_cnn.core.paths import PREPARED
+from mnist_cnn.learning.numerics import use_one_thread
 from mnist_cnn.learning.training import train_run
 
 ROUNDS = 5
 EPOCHS = 0.12  # of one measured run: about 6,000 images
-IDIOM_BATCHES = 80
+PLAIN_BATCHES = 80
 PEAK_BATCHES = (16, 32, 64, 128)  # images
 PEAK_REPEATS = 12
 
@@ -49,7 +49,7 @@ def flops_per_image(network: Network) -> int:
 
 
 def convolution_flops() -> float:
-    """Returns the most that a 3×3 convolution, 64 → 64 channels on 28×28, does in a second of one thread."""
+    """Returns the most that a 3×3 convolution, 64 → 64 channels on 28×28, does per second on one thread."""
     use_one_thread()
     layer, best = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last), 0.0
     for batch in PEAK_BATCHES:
@@ -66,26 +66,25 @@ def convolution_flops() -> float:
 
 
 def measure(params: Params, quick: bool) -> dict[str, Any]:
-    """Measures each network and the idiom in turn, several times; both use all cores.
+    """Measures each network and the plain loop in turn, several times; both use all cores.
 
-    Ours trains as many runs at once as there are cores, with portable numerics, each on one thread. The idiom
-    has one run on all threads, with PyTorch's own choice of numerics.
+    Ours trains as many runs at once as there are cores, with portable numerics, each on one thread. The plain
+    loop has one run on all threads, with PyTorch's own choice of numerics.
 
     Returns:
-        Medians of images and FLOP a second; of each network the ratios, medians over the rounds.
+        Medians of images and FLOP per second; of each network the ratios, medians over the rounds.
     """
     networks, train = params.networks(), short(params.train)
     own: dict[str, list[float]] = {network.name: [] for network in networks}
     plain: dict[str, list[float]] = {network.name: [] for network in networks}
     peaks: list[float] = []
-    with start("portable", CORES) as portable, start("native") as native:
+    with Processes(CORES) as portable, Processes(options=NATIVE) as native:
         for number in range(1 if quick else ROUNDS):
-            peaks.append(sum(on_all_cores(portable, convolution_flops)) / CORES)
+            peaks.append(sum(portable.call(convolution_flops)) / CORES)
             for network in networks:
-                seconds = on_all_cores(portable, step_seconds, network, train, time.perf_counter)
+                seconds = portable.call(step_seconds, network, train, time.perf_counter)
                 own[network.name].append(sum(train.batch_size / one for one in seconds))
-                speed = native.submit(idiom.images_per_second, network, IDIOM_BATCHES)
-                plain[network.name].append(speed.result())
+                plain[network.name] += native.call(plain_loop.images_per_second, network, PLAIN_BATCHES)
             print(f"throughput: round {number + 1} is done", flush=True)
     peak, found = max(peaks), {}
     for network in networks:

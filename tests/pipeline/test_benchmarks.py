@@ -1,16 +1,19 @@
-"""What the benchmarks count and divide, and the page that shows their results; no test measures time."""
+"""What the benchmarks count, divide and start; how long anything takes is not a matter of tests."""
 
 import json
+import os
+import sys
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as command
-from benchmarks.idiom import official_network, plain_network
-from benchmarks.processes import CORES
-from benchmarks.study import shares
+from benchmarks.plain_loop import official_network, plain_network
+from benchmarks.processes import CORES, NATIVE, Processes
 from benchmarks.throughput import flops_per_image
+from benchmarks.wall_time import shares
+from mnist_cnn import PINS
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import load_params
 from mnist_cnn.learning.network import build_network
@@ -39,15 +42,45 @@ def test_operations_are_those_that_pytorch_counts(network: Network) -> None:
 
 
 def test_shares_add_up() -> None:
-    found = shares(wall=100, used=90 * CORES, training=40 * CORES, validation=2 * CORES, judging=8 * CORES)
+    used = {"training": 40 * CORES, "validation": 2 * CORES, "evaluation": 8 * CORES}
+    found = shares(wall=100, used=90 * CORES, **used)
     assert sum(found.values()) == pytest.approx(1)
     assert list(found.values()) == pytest.approx([0.4, 0.02, 0.08, 0.4, 0.1])
 
 
+@pytest.mark.parametrize("native", [False, True], ids=["pinned", "native"])
+def test_processes_have_the_numerics_that_were_asked_for(native: bool) -> None:
+    """The package sets its pins when it is imported, if it does."""
+    program = "__import__('mnist_cnn') and dict(__import__('os').environ)"
+    with Processes(options=NATIVE if native else ()) as processes:
+        [environment] = processes.call(eval, program)
+    assert {name: environment.get(name) for name in PINS} == (dict.fromkeys(PINS) if native else PINS)
+
+
+def test_processes_work_at_the_same_time_and_pass_errors_on() -> None:
+    program = "[(clock := __import__('time')).monotonic(), clock.sleep(3), clock.monotonic()]"
+    with Processes(2) as processes:
+        assert len(set(processes.call(os.getpid))) == 2
+        starts, _, ends = zip(*processes.call(eval, program), strict=True)
+        assert max(starts) < min(ends)
+        with pytest.raises(ValueError, match="invalid literal"):
+            processes.call(int, "x")
+        assert processes.call(int, "7") == [7, 7]
+
+
+def test_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "throughputs"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "'throughputs' is none of throughput, " in capsys.readouterr().err
+
+
 def test_page_shows_the_results() -> None:
-    text, results = (
-        command.PAGE.read_text(encoding="utf-8"),
-        json.loads(command.RESULTS.read_text(encoding="utf-8")),
-    )
-    assert command.with_tables(text, results) == text
-    assert all(f"<!-- {part} -->\n" in text and f"<!-- /{part} -->" in text for part in command.MEASURED)
+    """Each table is the one that results.json gives, and the text around it stays."""
+    page, results = command.PAGE.read_text(encoding="utf-8"), json.loads(command.RESULTS.read_bytes())
+    assert set(results) == set(command.MEASURED)
+    assert command.with_tables(page, results) == page
+    results["study"]["wall_seconds"] = 98765
+    changed = command.with_tables(page, results)
+    assert "98765" in changed
+    assert changed.count("\n") == page.count("\n")

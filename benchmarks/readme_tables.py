@@ -20,7 +20,7 @@ def _machine(part: dict[str, Any]) -> str:
 
 
 def throughput(part: dict[str, Any]) -> str:
-    """Shows each network beside the idiom and the peak."""
+    """Shows each network, compared with a plain loop and with the peak."""
     networks, grid = part["networks"], part["grid_share_of_peak"]
     mean = geometric_mean(one["times_idiom"] for one in networks.values())
     rows = [
@@ -35,10 +35,17 @@ def throughput(part: dict[str, Any]) -> str:
         for name, one in networks.items()
     ]
     rows.append(["**all**", f"**{mean:.1f}**", f"**{grid:.0%}**", "", "", ""])
-    header = ("network", "times the idiom", "of the peak", "images/s", "idiom, images/s", "MFLOP an image")
+    header = (
+        "network",
+        "times the plain loop",
+        "of the peak",
+        "images/s",
+        "plain loop, images/s",
+        "MFLOP per image",
+    )
     return (
-        f"Training is **{mean:.1f} times as fast as the idiom** (geometric mean), at {grid:.0%} of the peak,"
-        f" {part['peak_flops'] / 1e9:.0f} GFLOP/s a core. {_machine(part)}.\n\n{_table(header, rows)}"
+        f"Training is **{mean:.1f} times as fast as a plain loop** (geometric mean), at {grid:.0%} of the"
+        f" peak, {part['peak_flops'] / 1e9:.0f} GFLOP/s per core. {_machine(part)}.\n\n{_table(header, rows)}"
     )
 
 
@@ -51,7 +58,7 @@ def numerics(part: dict[str, Any]) -> str:
         for name, one in networks.items()
     ]
     layers = [[name, f"{ratio:.2f}"] for name, ratio in part["linear_as_convolution"].items()]
-    header = ("network", "portable / native", "portable, ms a step", "native, ms a step")
+    header = ("network", "portable / native", "portable, ms per step", "native, ms per step")
     return (
         f"A step with portable numerics takes **{mean:.2f} times as long** as with native (geometric mean)."
         f" {_machine(part)}.\n\n{_table(header, rows)}\n"
@@ -60,7 +67,7 @@ def numerics(part: dict[str, Any]) -> str:
 
 
 def study(part: dict[str, Any]) -> str:
-    """Shows the study's time beside the official example's, and what it was spent on."""
+    """Compares the study's time with the official example's, and shows what it was spent on."""
     official, spent, wall = part["official_epoch_seconds"], part["shares"], part["wall_seconds"]
     times = official / part["epoch_seconds"]
     whole = wall / official / OFFICIAL_EPOCHS
@@ -79,4 +86,4 @@ def study(part: dict[str, Any]) -> str:
     )
 
 
-SHOWN = {"study": study, "throughput": throughput, "numerics": numerics}
+TABLES = {"study": study, "throughput": throughput, "numerics": numerics}

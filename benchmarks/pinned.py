@@ -1,4 +1,4 @@
-"""What the same bits everywhere cost: portable numerics against native, and a way that was not taken."""
+"""What the same bits everywhere cost: pinned numerics against native ones, and an alternative that lost."""
 
 import time
 from itertools import pairwise
@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.processes import start
+from benchmarks.processes import NATIVE, Processes
 from benchmarks.throughput import short, step_seconds
-from mnist_cnn.learning.numerics import use_one_thread
 from mnist_cnn.core.params import Params
+from mnist_cnn.learning.numerics import use_one_thread
 
 ROUNDS = 5
 LAYER_ROUNDS = 200
@@ -24,8 +24,8 @@ def linear_ratios(shapes: list[tuple[int, int]], batch: int, rounds: int) -> lis
 
     Args:
         shapes: Inputs and outputs of each layer.
-        batch: Images a step.
-        rounds: Passes of each kind.
+        batch: Images per step.
+        rounds: Number of passes of each kind.
     """
     use_one_thread()
     ratios = []
@@ -55,13 +55,10 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
     """
     networks, train = params.networks(), short(params.train)
     found: dict[str, dict[str, float]] = {}
-    with start("portable") as portable, start("native") as native:
+    with Processes() as portable, Processes(options=NATIVE) as native:
         for network in networks:
             times = [
-                [
-                    pool.submit(step_seconds, network, train, time.thread_time).result()
-                    for pool in (portable, native)
-                ]
+                [one.call(step_seconds, network, train, time.thread_time)[0] for one in (portable, native)]
                 for _ in range(1 if quick else ROUNDS)
             ]
             seconds = [median(column) for column in zip(*times, strict=True)]
@@ -69,6 +66,6 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
             found[network.name] = {"portable": seconds[0], "native": seconds[1], "ratio": ratio}
             print(f"numerics: {network.name}", flush=True)
         shapes = sorted({pair for one in networks for pair in pairwise(one.linear_widths)}, reverse=True)
-        ratios = portable.submit(linear_ratios, shapes, train.batch_size, LAYER_ROUNDS).result()
+        [ratios] = portable.call(linear_ratios, shapes, train.batch_size, LAYER_ROUNDS)
     layers = {f"{inputs} → {outputs}": one for (inputs, outputs), one in zip(shapes, ratios, strict=True)}
     return {"networks": found, "linear_as_convolution": layers}

@@ -1,4 +1,4 @@
-"""MNIST as everybody trains it: torchvision's data set, a DataLoader, image after image, all threads."""
+"""A plain PyTorch training loop: torchvision's data set, a DataLoader, image after image, all threads."""
 
 import time
 from collections.abc import Iterator
@@ -63,11 +63,11 @@ def _steps(model: nn.Module) -> Iterator[int]:
 def images_per_second(network: Network, batches: int) -> float:
     """Trains a network of the grid for some batches of an epoch; the first ones are not timed."""
     images, start = 0, 0.0
-    for place, size in enumerate(_steps(plain_network(network))):
-        if place == WARM_UP:
+    for index, size in enumerate(_steps(plain_network(network))):
+        if index == WARM_UP:
             images, start = 0, time.perf_counter()
-        images += size if place > WARM_UP else 0
-        if place == WARM_UP + batches:
+        images += size if index > WARM_UP else 0
+        if index == WARM_UP + batches:
             break
     return images / (time.perf_counter() - start)
 

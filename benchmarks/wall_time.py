@@ -14,15 +14,15 @@ import numpy as np
 import yaml
 from safetensors.numpy import load_file
 
-from benchmarks import idiom
-from benchmarks.processes import CORES, start
-from mnist_cnn.core.images import load_test_images, load_training_set
-from mnist_cnn.evaluation import judge_run
+from benchmarks import plain_loop
+from benchmarks.processes import CORES, NATIVE, Processes
 from mnist_cnn.core.files import write_text
 from mnist_cnn.core.grid import Network
+from mnist_cnn.core.images import Images, load_test_images, load_training_set
 from mnist_cnn.core.params import Params, Train
 from mnist_cnn.core.paths import PARAMS, PREPARED, RAW, TIMING, WEIGHTS, weights_file
 from mnist_cnn.core.tables import read_table
+from mnist_cnn.evaluation import classify
 
 QUICK_BATCHES = 20
 
@@ -47,31 +47,38 @@ def reproduce(params: Params, clone: Path) -> tuple[float, float]:
     return time.perf_counter() - wall, used
 
 
-def judging_seconds(network: Network, train: Train, top: Path) -> float:
-    """Returns the CPU seconds in which the runs of a network are judged: those of its first run × runs."""
+def evaluation_seconds(network: Network, train: Train, top: Path) -> float:
+    """Returns the CPU seconds of evaluating the runs of a network: those of its first run × runs."""
     seed, fold, runs = train.seeds[0], train.folds[0], len(train.seeds) * len(train.folds)
     weights = load_file(top / WEIGHTS / network.path / weights_file(seed, fold))
     data, test = load_training_set(top / PREPARED), load_test_images(top / PREPARED)
     begin = time.thread_time()
-    judge_run(network, seed, fold, weights, data, test, np.arange(0, len(test.labels), runs))
+    for images, indices in (
+        (data.images, data.inside(fold)),
+        (test, np.arange(0, len(test.labels), runs)),
+    ):
+        part = Images(images.pixels[indices], images.labels[indices])
+        classify(network, weights, part, data.normalisation)
     return (time.thread_time() - begin) * runs
 
 
-def shares(wall: float, used: float, training: float, validation: float, judging: float) -> dict[str, float]:
-    """Divides wall time × cores among what it was spent on; the shares add up to 1.
+def shares(
+    wall: float, used: float, training: float, validation: float, evaluation: float
+) -> dict[str, float]:
+    """Divides wall time × cores by what it was spent on; the shares add up to 1.
 
     Args:
         wall: Wall seconds of the study.
         used: CPU seconds of all its processes.
         training: CPU seconds of training steps, as the runs measured them.
         validation: CPU seconds of the learning curves' validation passes, likewise.
-        judging: CPU seconds of evaluation's predictions.
+        evaluation: CPU seconds of evaluation's predictions.
     """
     seconds = {
         "training steps": training,
         "validation passes of the learning curves": validation,
-        "evaluation": judging,
-        "Python, imports, files, DVC, other stages": used - training - validation - judging,
+        "evaluation": evaluation,
+        "Python, imports, files, DVC, other stages": used - training - validation - evaluation,
         "idle": wall * CORES - used,
     }
     return {name: spent / (wall * CORES) for name, spent in seconds.items()}
@@ -85,17 +92,16 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         shares of wall time × cores, and the share outside training and evaluation.
     """
     train, networks = params.train, params.networks()
-    batches = QUICK_BATCHES if quick else idiom.EPOCH_BATCHES
-    with start("native") as native, TemporaryDirectory(prefix="study-") as folder:
-        official = [native.submit(idiom.official_epoch_seconds, batches).result()]
+    batches = QUICK_BATCHES if quick else plain_loop.EPOCH_BATCHES
+    with Processes(options=NATIVE) as native, TemporaryDirectory(prefix="study-") as folder:
+        official = native.call(plain_loop.official_epoch_seconds, batches)
         print("study: one epoch of the official example is done", flush=True)
         clone = Path(folder, "clone")
         wall, used = reproduce(params, clone)
         print(f"study: {wall:.0f} s", flush=True)
-        official.append(native.submit(idiom.official_epoch_seconds, batches).result())
-        with start(train.numerics, CORES) as pool:
-            judged = [pool.submit(judging_seconds, network, train, clone) for network in networks]
-            judging = sum(one.result() for one in judged)
+        official += native.call(plain_loop.official_epoch_seconds, batches)
+        with Processes() as portable:
+            evaluation = sum(portable.call(evaluation_seconds, one, train, clone)[0] for one in networks)
         tables = [read_table(clone / TIMING / network.path / "timing.csv") for network in networks]
     training, validation = (
         sum(float(table[column].sum()) for table in tables)
@@ -108,6 +114,6 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         "wall_seconds": wall,
         "epoch_seconds": wall / (runs * train.epochs),
         "official_epoch_seconds": mean(official),
-        "shares": shares(wall, used, training, validation, judging),
-        "share_outside": 1 - (training + validation + judging) / (wall * CORES),
+        "shares": shares(wall, used, training, validation, evaluation),
+        "share_outside": 1 - (training + validation + evaluation) / (wall * CORES),
     }
