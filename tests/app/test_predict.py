@@ -83,7 +83,7 @@ def test_answers_as_text_and_as_json(model: Path, seven: Path) -> None:
     done = mnist_cnn("predict", "--model", model, seven)
     assert done.stdout.decode().startswith(f"{seven}: 7 (")
     assert (done.returncode, done.stderr) == (0, b"")
-    words = "predict", "--model", model, "--json", "--all", seven.parent, "-"
+    words = "predict", "--model", model, "--json", seven.parent, "-"
     both = json.loads(mnist_cnn(*words, content=seven.read_bytes()).stdout)
     assert [one["file"] for one in both] == [str(seven), "-"]
     for one in both:
@@ -105,9 +105,9 @@ def test_default_network_is_the_exported_one(model: Path, seven: Path) -> None:
 
 def test_low_probability_is_remarked() -> None:
     probabilities = np.array([0, 0, 0, 0, 0.6, 0, 0, 0, 0, 0.4], np.float32)
-    assert predict.to_line("x\n", probabilities, False) == "x\\n: 4 (60.0%), not sure: perhaps 9 (40.0%)"
+    assert predict.to_line("x\n", probabilities) == "x\\n: 4 (60.0%), not sure: perhaps 9 (40.0%)"
     probabilities[[4, 9]] = 0.95, 0.05
-    assert predict.to_line("x", probabilities, False) == "x: 4 (95.0%)"
+    assert predict.to_line("x", probabilities) == "x: 4 (95.0%)"
 
 
 # What is not a picture of a digit
@@ -210,6 +210,7 @@ def test_other_models_are_refused(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     for content, reason in (
         (b"no onnx", "is not a network for ONNX Runtime"),
+        (model.read_bytes().replace(b"MNIST", b"\xffNIST"), "is not a network for ONNX Runtime"),
         (renamed.SerializeToString(), "is not a network of this project"),
         (incomplete.SerializeToString(), "is not a network of this project"),
         (fashion.SerializeToString(), "was trained on FashionMNIST"),

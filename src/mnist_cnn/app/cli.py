@@ -23,7 +23,7 @@ def _run_subcommand() -> None:
 
         if hasattr(signal, "SIGPIPE"):
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` closes the pipe early: not an error
-        print_predictions(arguments.pictures, arguments.model, arguments.json, arguments.all)
+        print_predictions(arguments.pictures, arguments.model, arguments.json)
     else:
         from mnist_cnn.app.demo import write_demo
 
@@ -38,11 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         help="predict the digit in each picture",
         epilog="The exit status is 1 if a picture could not be read.",
     )
-    pictures = "a file, a folder, or - (standard input)"
-    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help=pictures)
+    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - for stdin")
     predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default: %(default)s")
-    predict.add_argument("--json", action="store_true", help="print a list of objects instead of lines")
-    predict.add_argument("--all", action="store_true", help="print the probability of each digit too")
+    predict.add_argument("--json", action="store_true", help="print all probabilities, as a list of objects")
     demo = subcommands.add_parser("demo", help="write a page on which every network reads what you draw")
     demo.add_argument("--output", type=Path, default=Path("demo.html"), help="default: %(default)s")
     demo.add_argument("--no-open", dest="open", action="store_false", help="do not open it in the browser")

@@ -24,8 +24,6 @@ MAX_HARD_IMAGES = 24
 LEVELS = 2**15 - 1  # of a layer's weights; half precision changed probabilities by 0.0017, this by 0.0004
 TEMPLATES = Path(__file__).parent / "demo_page"
 
-Tensors = dict[str, NDArray[Any]]
-
 
 class NetworkMetrics(Document):
     """metrics/networks.json: the mean accuracy of each network that has one."""
@@ -95,7 +93,7 @@ def study_content(params: Params) -> dict[str, Any]:
     }
 
 
-def pack_network(network: Network, weights: Tensors) -> dict[str, Any]:
+def pack_network(network: Network, weights: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Returns the layers of a network in the order in which the page reads them."""
     tensors = [weights[name] for name in network.tensors]
     layers = [_pack_layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
