@@ -340,7 +340,7 @@ KINDS: dict[str, Callable[[Pixels, Rng], bytes]] = {
 def main() -> None:
     """Prints the table."""
     session, test = load_session(EXPORT / "model.onnx"), load_test_images(PREPARED)
-    print("| pictures | correct | of these sure | wrong but sure |\n| :-- | --: | --: | --: |")
+    print(f"| pictures | correct of {PICTURES} | of these sure | wrong but sure |\n| :-- | --: | --: | --: |")
     for kind, draw in KINDS.items():
         rng, counts = np.random.default_rng(len(kind)), Counter[tuple[bool, bool]]()
         for index in rng.choice(len(test.labels), PICTURES, replace=False):

@@ -25,7 +25,7 @@ def build_graph(
 
     Args:
         network: Its layers.
-        weights: float32, by the names of the state_dict of `network.build_network`.
+        weights: float32, by the names of the state_dict of `learning.network.build_network`.
         normalisation: Of the images that it was trained on.
         dataset: Name of the data set that it was trained on.
         classes: Names of the ten classes.
