@@ -27,7 +27,6 @@ from mnist_cnn.core.params import Recipe, load_params
 from mnist_cnn.core.paths import EXPORT, PLOTS, PREPARED
 from mnist_cnn.documents import Agreement, Choice
 from mnist_cnn.learning.network import load_network, predict_logits
-from mnist_cnn.learning.numerics import use_one_thread
 from mnist_cnn.learning.training import train_on_all_images
 from mnist_cnn.onnx_graph import IR_VERSION, OPSET, build_graph
 
@@ -123,7 +122,6 @@ def export(request: ExportRequest, data: TrainingSet, test: Images) -> tuple[dic
 
 def main() -> None:
     """Runs the stage."""
-    use_one_thread()
     request = read_request()
     files, agreement = export(request, load_training_set(PREPARED), load_test_images(PREPARED))
     for name, content in files.items():

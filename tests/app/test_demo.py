@@ -171,13 +171,6 @@ class DemoPage:
         self.run(f"document.querySelectorAll('{selector}')[{index}].click()")
         self.settle()
 
-    def key(self, key: str) -> None:
-        event = {"key": key, "code": key, "windowsVirtualKeyCode": {"Tab": 9, "Enter": 13}[key]}
-        text = {"text": "\r"} if key == "Enter" else {}
-        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **event, **text)
-        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
-        self.settle()
-
     def pixels(self) -> NDArray[np.int64]:
         """Returns the image that the networks see, shape (28, 28)."""
         return self.painted("#seen")[0, ..., 3]
@@ -318,16 +311,6 @@ class TestInBrowser:
         assert np.ptp(np.nonzero(page.pixels())[0]) + 1 == 20
         assert page.run("scrollY") == before
 
-    def test_keyboard_chooses_networks_and_images(self, page: DemoPage) -> None:
-        for _ in range(3):
-            page.key("Tab")  # two languages, and the first network
-        page.key("Enter")
-        assert page.text("#chosen").startswith("flat, 1×1 (dot)")
-        for _ in range(4):
-            page.key("Tab")
-        page.key("Enter")
-        assert (page.pixels() == patterns()[HARD[0]]).all()
-
     def test_hard_image_is_compared_with_the_report(self, page: DemoPage) -> None:
         truth = [str(LABELS[index]) for index in HARD]
         assert page.texts("#hard button") == truth
@@ -394,15 +377,6 @@ class TestInBrowser:
         assert page.run("document.querySelectorAll('[data-text]:empty').length") == 0
         assert any("а" <= letter <= "я" for letter in page.text("#verdict")) == (language == "ru")
 
-    def test_dark_page_has_light_ink(self, page: DemoPage) -> None:
-        script = """(({ backgroundColor, color }) => [backgroundColor, color].map(text =>
-            text.match(/\\d+/g).reduce((sum, part) => sum + +part, 0)))(getComputedStyle(document.body))"""
-        for scheme, filters in (("light", "none"), ("dark", "invert(1)")):
-            page.browser.emulate(prefers_color_scheme=scheme)
-            background, text = page.run(script)
-            assert (background < text) == (scheme == "dark")
-            assert page.run("getComputedStyle(document.querySelector('#paper')).filter") == filters
-
     def test_page_sends_no_requests(self, page: DemoPage, file: Path) -> None:
         page.draw(BAR)
         page.click("#hard button")
@@ -414,19 +388,15 @@ class TestInBrowser:
 
     def test_policy_refuses_injected_code(self, page: DemoPage) -> None:
         page.run(
-            """window.refused = []; window.executed = [];
+            """window.refused = [];
             addEventListener("securitypolicyviolation", event => refused.push(event.effectiveDirective));
-            const script = document.createElement("script");
-            script.textContent = "executed.push('script')";
-            document.body.append(script);
-            document.body.insertAdjacentHTML("beforeend",
-              `<img src="http://127.0.0.1:9/x" onerror="executed.push(1)"><p style="color: red">`);
-            fetch("data:,x").then(() => executed.push("fetch"), () => 0); 0"""
+            document.body.append(Object.assign(document.createElement("script"), { textContent: "0" }));
+            document.body.insertAdjacentHTML("beforeend", `<img src="http://127.0.0.1:9" onerror="0">`);
+            fetch("data:,x").catch(() => 0); 0"""
         )
-        page.browser.wait("refused.length >= 5")
-        directives = {"script-src-elem", "script-src-attr", "img-src", "style-src-attr", "connect-src"}
+        page.browser.wait("refused.length >= 4")
+        directives = {"script-src-elem", "script-src-attr", "img-src", "connect-src"}
         assert set(page.run("refused")) == directives
-        assert page.run("executed") == []
 
     @pytest.mark.usefixtures("study")
     def test_names_are_text(self, browser: Browser, tmp_path: Path) -> None:

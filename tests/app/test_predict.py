@@ -66,16 +66,16 @@ def seven(tmp_path: Path) -> Path:
 
 
 def test_pictures_as_people_make_them_are_read(model: Path) -> None:
-    """Nine of ten pictures, of five for each kind; the network is right about 98.5 % of the test images."""
+    """Nine of ten pictures, of four for each kind; the network is right about 98.5 % of the test images."""
     session, test = predict.load_session(model), load("t10k")
     wrong: list[str] = []
     for kind, draw in KINDS.items():
         rng = np.random.default_rng(len(kind))
-        for index in rng.choice(len(test.labels), 5, replace=False):
+        for index in rng.choice(len(test.labels), 4, replace=False):
             digit = to_digit(open_picture(io.BytesIO(draw(test.pixels[index], rng))))
             if predict.predict_probabilities(session, digit).argmax() != test.labels[index]:
                 wrong.append(kind)
-    assert len(wrong) <= len(KINDS) * 5 / 10, wrong
+    assert len(wrong) <= len(KINDS) * 4 / 10, wrong
     assert max(map(wrong.count, wrong), default=0) <= 2, wrong
 
 
@@ -154,30 +154,27 @@ INVALID: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", INVALID)
-def test_invalid_picture_is_one_line(model: Path, seven: Path, name: str) -> None:
-    make, reason = INVALID[name]
-    path = seven.with_name("other.png")
-    path.write_bytes(make())
-    done = mnist_cnn("predict", "--model", model, path, seven)
-    (line,) = done.stderr.decode().splitlines()
-    assert line.startswith(f"error: {path}: ")
-    assert reason in line
-    assert done.returncode == 1
-    assert done.stdout.decode().startswith(f"{seven}: 7")  # the other picture is read
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
-def test_what_is_not_a_file_is_one_line(model: Path, seven: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_picture_is_one_line(model: Path, seven: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    (tmp_path / "empty").mkdir()
-    names = "pipe", "circle", "missing", "long" * 99, "empty"
-    done = mnist_cnn("predict", "--model", model, *(tmp_path / name for name in names), seven)
+    (tmp_path / "folder").mkdir()
+    for name, (make, _) in INVALID.items():
+        (tmp_path / name).write_bytes(make())
+    reasons = {
+        "pipe": "not a file",
+        "circle": "",
+        "missing": "",
+        "long" * 99: "",
+        "folder": "a folder in which",
+    }
+    reasons |= {name: reason for name, (_, reason) in INVALID.items()}
+    done = mnist_cnn("predict", "--model", model, *(tmp_path / name for name in reasons), seven)
     lines = done.stderr.decode().splitlines()
-    assert [line.split(": ")[:2] for line in lines] == [["error", str(tmp_path / name)] for name in names]
-    assert "a folder in which no file ends in" in lines[-1]
-    assert done.stdout.decode().startswith(f"{seven}: 7")
+    for line, (name, reason) in zip(lines, reasons.items(), strict=True):
+        assert line.startswith(f"error: {tmp_path / name}: ")
+        assert reason in line
+    assert done.stdout.decode().startswith(f"{seven}: 7")  # the last picture is read
     assert done.returncode == 1
 
 
