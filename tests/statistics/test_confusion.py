@@ -39,9 +39,11 @@ def test_an_image_counts_by_those_that_classified_it() -> None:
 
 
 def test_images_with_the_most_probable_common_prediction_come_first() -> None:
-    predicted = classes([5, 6, 7, 7], [4, 6, 7, 7], [3, 6, 7, 7])
-    probabilities = np.array([[0.9, 0.5, 0.6, 0.6]] * 3, np.float32)
-    assert missed_by_all(classes([1, 1, 1, 1])[0], predicted, probabilities)["image"].tolist() == [2, 3, 1, 0]
+    none = NOT_CLASSIFIED
+    predicted = classes([5, 6, 7, 7, 5], [4, 6, 7, 7, none], [3, 6, 7, 7, none])
+    probabilities = np.array([[0.9, 0.5, 0.6, 0.6, 0.7]] * 3, np.float32)
+    table = missed_by_all(classes([1, 1, 1, 1, 1])[0], predicted, probabilities)
+    assert table["image"].tolist() == [4, 2, 3, 1, 0]
 
 
 def test_of_equally_common_predictions_the_lower_one_is_named() -> None:
