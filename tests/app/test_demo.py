@@ -302,7 +302,7 @@ class TestInBrowser:
         assert page.texts(LABELS_SHOWN) == [""] * 4
         page.draw(BAR)
         assert (page.pixels() == bar).all()
-        assert page.browser.complaints() == []
+        assert page.browser.messages() == []
 
     def test_touch_draws_and_does_not_scroll(self, page: DemoPage) -> None:
         page.browser.resize(360)
@@ -360,7 +360,7 @@ class TestInBrowser:
         page.draw(BAR)
         assert len(page.painted("#layers > div:first-child .ink")) == 256
         assert page.painted("#layers > div:nth-child(2) .ink")[..., 3].max() == 255
-        assert page.browser.complaints() == []
+        assert page.browser.messages() == []
 
     @pytest.mark.parametrize("language", ["en", "ru"])
     @pytest.mark.parametrize("width", [360, 1400])
@@ -384,7 +384,7 @@ class TestInBrowser:
         first, *rest = [event["params"]["request"]["url"] for event in sent]
         assert first == file.as_uri()
         assert {url.partition(":")[0] for url in rest} <= {"blob"}
-        assert page.browser.complaints() == []
+        assert page.browser.messages() == []
 
     def test_policy_refuses_injected_code(self, page: DemoPage) -> None:
         page.run(
@@ -415,4 +415,4 @@ class TestInBrowser:
         assert page.run("document.title").startswith(name)
         assert page.run("document.querySelectorAll('img').length") == 0
         assert page.run("document.documentElement.scrollWidth <= innerWidth")
-        assert page.browser.complaints() == []
+        assert page.browser.messages() == []

@@ -150,7 +150,7 @@ def test_page_in_a_browser(html: str, tmp_path: Path, browser: Browser, scheme: 
         assert one["dark"] == dark
         text, background = (sum(map(int, re.findall(r"\d+", colour))) for colour in one["colours"])
         assert (text > background) == dark
-    assert browser.complaints() == []
+    assert browser.messages() == []
 
 
 @in_chromium
@@ -165,4 +165,4 @@ def test_probe_finds_faults(tmp_path: Path, browser: Browser) -> None:
     assert narrow["unreachable"] == ["<a>x</a>"]
     assert narrow["lost"] == ["#no"]
     assert not all(narrow["images"][0])
-    assert any("undefined_function" in line for line in browser.complaints())
+    assert any("undefined_function" in line for line in browser.messages())

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 from websocket import create_connection
+
+from tests.support.processes import wait_until
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -23,7 +24,7 @@ PATIENCE = 60  # seconds
 
 
 def in_chromium(test: Any) -> Any:
-    """Marks a test that needs it."""
+    """Marks a test that needs Chromium."""
     missing = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
     return pytest.mark.slow(missing(test))
 
@@ -37,17 +38,20 @@ class Browser:
             [CHROMIUM, *FLAGS, f"--user-data-dir={folder}", "about:blank"], stderr=subprocess.DEVNULL
         )
         self.count, self.events = 0, list[dict[str, Any]]()
+
+    def connect(self, folder: Path) -> None:
+        """Waits until Chromium has started."""
         port = folder / "DevToolsActivePort"
-        while not (port.exists() and port.read_text().count("\n")):
-            assert self.process.poll() is None
-            time.sleep(0.05)
-        with urlopen(f"http://127.0.0.1:{port.read_text().split()[0]}/json") as answer:
+        assert wait_until(lambda: port.exists() and "\n" in port.read_text(), PATIENCE)
+        url = f"http://127.0.0.1:{port.read_text().split()[0]}/json"
+        with urlopen(url, timeout=PATIENCE) as answer:
             (page,) = [one for one in json.load(answer) if one["type"] == "page"]
         self.socket = create_connection(page["webSocketDebuggerUrl"], timeout=PATIENCE, suppress_origin=True)
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """Returns the answer to a command of the DevTools protocol."""
         self.count += 1
         self.socket.send(json.dumps({"id": self.count, "method": method, "params": params}))
         while (message := json.loads(self.socket.recv())).get("id") != self.count:
@@ -56,15 +60,14 @@ class Browser:
         return message["result"]
 
     def run(self, script: str) -> Any:
+        """Returns the value of a script."""
         done = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not self.run(condition):
-            assert time.monotonic() < end, condition
-            time.sleep(0.05)
+        """Waits until a condition in JavaScript is true."""
+        assert wait_until(lambda: self.run(condition), PATIENCE), condition
 
     def open(self, page: Path, ready: str, **wanted: str) -> None:
         """Opens a page at 1400 pixels, and waits until it is ready: a condition in JavaScript."""
@@ -80,12 +83,12 @@ class Browser:
         self.send("Emulation.setDeviceMetricsOverride", **size)
 
     def emulate(self, **wanted: str) -> None:
-        """Sets what the user wants, as `prefers_color_scheme="dark"`."""
+        """Sets preferences of the user, such as `prefers_color_scheme="dark"`."""
         features = [{"name": name.replace("_", "-"), "value": value} for name, value in wanted.items()]
         self.send("Emulation.setEmulatedMedia", features=features)
 
-    def complaints(self) -> list[str]:
-        """Returns what was logged: faults of the script, and what the policy refused."""
+    def messages(self) -> list[str]:
+        """Returns what was logged: errors of the script, and what the policy refused."""
         kinds = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
         return [str(event["params"]) for event in self.events if event["method"] in kinds]
 
@@ -95,8 +98,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Chromium for the tests of a file."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.socket.close()
-    browser.process.terminate()
-    browser.process.wait()
+    folder = tmp_path_factory.mktemp("profile")
+    browser = Browser(folder)
+    try:
+        browser.connect(folder)
+        yield browser
+    finally:
+        browser.process.terminate()
+        browser.process.wait(PATIENCE)
