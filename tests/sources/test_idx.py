@@ -6,7 +6,6 @@ import tracemalloc
 import numpy as np
 import pytest
 from torchvision import datasets
-from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from mnist_cnn.core.mnist import CLASS_NAMES, CLASSES
 from mnist_cnn.sources import idx
@@ -62,12 +61,6 @@ def test_round_trip(array):
     assert copy.dtype == np.uint8
     assert copy.flags.writeable
     np.testing.assert_array_equal(copy, array)
-
-
-def test_torchvision_reads_the_same(tmp_path):
-    for read, array in ((read_image_file, IMAGES), (read_label_file, LABELS)):
-        (tmp_path / "file").write_bytes(idx_bytes(array))
-        np.testing.assert_array_equal(read(str(tmp_path / "file")).numpy(), array)
 
 
 MALFORMED = {
