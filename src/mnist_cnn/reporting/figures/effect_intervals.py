@@ -23,7 +23,7 @@ def _draw_rows(axes: Axes, effects: pd.DataFrame, summary: StudySummary) -> None
         axes.hlines(y, 100 * row.lower, 100 * row.upper, color=verdict.colour, linewidth=3)
         axes.plot(100 * row.estimate, y, marker=verdict.marker, color=verdict.colour, markersize=9)
         style.annotate_right(axes, y, percent("en", row.estimate, signed=True), 10)
-        label = phrases().verdict_label(row.verdict, summary)
+        label = phrases().verdict_label(row.verdict, f"{100 * summary.margin:g}")
         style.annotate_right(axes, y, label, 62, color=verdict.text_colour, fontweight="bold")
     factors = effects["factor"].tolist()
     for y in (i for i in range(1, len(factors)) if factors[i] != factors[i - 1]):
