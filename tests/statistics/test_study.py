@@ -78,6 +78,7 @@ def test_criteria_are_those_of_the_parameters_and_means_are_over_runs_that_did_n
     summary, row = study.summary, study.networks.iloc[0]
     assert (summary.target, summary.margin, summary.confidence) == (0.98, 0.002, 0.9)
     assert (summary.df, summary.collapsed) == (1, ())
+    assert summary.half_width is not None  # one degree of freedom suffices
     assert [row.accuracy, row.validation_loss, row.train_accuracy] == pytest.approx([0.585, 0.06, 0.97])
     correct, images = runs.test_correct[:2].sum(), runs.test_images[:2].sum()
     assert (row.test_accuracy, images) == (correct / images, 10_000)
