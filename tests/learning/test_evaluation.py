@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 import evaluate
@@ -17,7 +16,6 @@ from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EVALUATION, TIMING, TRAINING, WEIGHTS, weights_file
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.evaluation import classify
-from mnist_cnn.learning.network import build_network, load_network
 from mnist_cnn.learning.training import train_run
 from tests.support.digits import make_images, make_training_set, small, write_study
 
@@ -67,10 +65,3 @@ def test_scripts_write_what_they_promise(
     assert ((probabilities == 0) == (labels == NOT_CLASSIFIED)).all()
     assert runs["test_images"].tolist() == [50] * 4
     assert runs["test_correct"].sum() == (predictions["test_labels"] == TEST.labels).sum()
-
-
-def test_weights_are_loaded() -> None:
-    fresh = build_network(NETWORK, torch.Generator()).state_dict()
-    weights = {name: tensor.numpy() + 1 for name, tensor in fresh.items()}
-    for name, tensor in load_network(NETWORK, weights).state_dict().items():
-        assert (tensor.numpy() == weights[name]).all()

@@ -1,13 +1,13 @@
 """A training run: it learns, it is plain PyTorch, and it stops when the loss is not a finite number."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.plain_loop import plain_network
 from mnist_cnn.core.command import UserError
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import Params, Train
@@ -45,21 +45,6 @@ def test_curve_covers_the_run(finished: TrainedRun, train: Train) -> None:
     assert epochs == sorted(epochs)
     assert epochs[-1] == pytest.approx(3, abs=16 / 400)
     assert finished.training_seconds > finished.validation_seconds > 0
-
-
-def plain_network(network: Network) -> nn.Sequential:
-    """Writes the network as a newcomer would: convolution, ReLU, pooling, nn.Flatten."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise((1, *network.conv_channels)):
-        layers += [
-            nn.Conv2d(inputs, outputs, network.kernel_size, padding="same"),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        ]
-    layers.append(nn.Flatten())
-    for inputs, outputs in pairwise(network.linear_widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
 
 
 def copy_weights(ours: nn.Sequential, plain: nn.Sequential) -> None:
