@@ -72,6 +72,6 @@ def test_pull_request_shows_what_it_changes(tmp_path: Path) -> None:
     environment = {"BASE": "main", "PICTURE": picture, "GITHUB_STEP_SUMMARY": str(summary)}
     run(folder, f"bash --noprofile --norc -eo pipefail {script}", **environment)
     text = summary.read_text(encoding="utf-8")
-    assert re.search(r"\| params\.yaml +\| compare\.margin +\| 0\.002 +\| 0\.003 ", text)
+    assert re.search(r"\| params\.yaml +\| compare\.margin +\| 0\.002 +\| 0\.004 ", text)
     assert re.search(r"\| metrics/summary\.json +\| good_enough ", text)
     assert f"]({picture})" in text

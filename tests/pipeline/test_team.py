@@ -51,7 +51,7 @@ def test_study_and_experiment_travel_through_a_bucket(server: str, first: Path, 
     assert tree(second) == before
     walk(second, TRY)
     changed = {name for name, _ in tree(second).items() ^ before.items()}
-    assert {"params.yaml", "metrics/summary.json", "report/index.html"} <= changed
+    assert {"params.yaml", "plots/study.json", "report/index.html"} <= changed
     assert "wider-margin" in "".join(walk(first, SEE))
     assert tree(second) == tree(first)
     walk(first, TIDY)

@@ -6,8 +6,10 @@ import pytest
 
 import compare
 import timing
+from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import load_params
-from mnist_cnn.core.paths import PARAMS, raw_directory
+from mnist_cnn.core.paths import EXPORT, FIGURES, PARAMS, PLOTS, raw_directory
+from mnist_cnn.documents import Agreement, Choice
 from mnist_cnn.sources.idx import FILES, md5
 from tests.support.params import changed, set_keys
 from tests.support.repositories import TOP, commit, copy_sources, run, write_placeholders
@@ -32,6 +34,19 @@ def make_repository(folder: Path) -> Path:
         compare.main()
         timing.main()
     place_raw(folder, params.data.dataset)
+    choice = Choice.read(folder / PLOTS / "choice.json")
+    agreement = {
+        "images": 10_000,
+        "labels_equal": 10_000,
+        "logits_differ_by_less_than": 1e-4,
+        "correct": 9860,
+    }
+    versions = {"opset": 18, "ir_version": 10, "bytes": {"model.onnx": 100, "model.safetensors": 100}}
+    Agreement(network=choice.network.name, dataset=choice.dataset, **agreement, **versions).write(
+        folder / EXPORT / "agreement.json"
+    )
+    for name in ("accuracy_cost", "mistakes"):
+        write_text(folder / FIGURES / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     run(folder, "git init --quiet --initial-branch main")
     write_placeholders(folder)
     commit(folder, "all")
@@ -52,7 +67,7 @@ def place_raw(folder: Path, dataset: str) -> None:
 
 def save_experiment(folder: Path) -> None:
     """Runs `compare` with a wider margin and saves the experiment, which is in the workspace as well."""
-    set_keys(folder / PARAMS, {"compare.margin": 0.003})
+    set_keys(folder / PARAMS, {"compare.margin": 0.004})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         compare.main()
