@@ -23,7 +23,8 @@ from mnist_cnn.reporting.figures import (
     ranking,
     style,
 )
-from mnist_cnn.reporting.text import SUFFIXES, render_answer, render_report, replace_answer
+from mnist_cnn.reporting.markdown import render_answer, render_report, replace_answer
+from mnist_cnn.reporting.text import SUFFIXES
 
 
 def main() -> None:

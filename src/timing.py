@@ -17,7 +17,8 @@ from mnist_cnn.core.params import load_params
 from mnist_cnn.core.paths import METRICS, PLOTS, REPORT, TIMING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.reporting.figures import style, training_time
-from mnist_cnn.reporting.text import SUFFIXES, render_timing
+from mnist_cnn.reporting.markdown import render_timing
+from mnist_cnn.reporting.text import SUFFIXES
 from mnist_cnn.statistics.runs import load_timing, remove_other_networks
 from mnist_cnn.statistics.study import effects_on_time
 

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.documents import StudySummary
-from mnist_cnn.reporting.text import MARKERS, SUFFIXES, render_answer, render_report
+from mnist_cnn.reporting.markdown import MARKERS, render_answer, render_report
+from mnist_cnn.reporting.text import SUFFIXES
 from tests.support.params import set_keys
 from tests.support.repositories import TOP, run
 

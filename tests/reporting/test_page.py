@@ -13,7 +13,8 @@ import report
 import timing
 from mnist_cnn.core.paths import FIGURES, REPORT
 from mnist_cnn.reporting.html import render_page, to_html
-from mnist_cnn.reporting.text import MARKERS, SUFFIXES
+from mnist_cnn.reporting.markdown import MARKERS
+from mnist_cnn.reporting.text import SUFFIXES
 from tests.support.browser import Browser, in_chromium
 from tests.support.params import changed
 from tests.support.repositories import TOP

@@ -7,19 +7,14 @@ import pandas as pd
 import pytest
 
 from mnist_cnn.documents import Interaction, KernelEffect
-from mnist_cnn.reporting.text import (
-    LANGUAGES,
+from mnist_cnn.reporting.markdown import (
     MARKERS,
-    between,
-    counted,
-    environment,
-    fixed,
-    listed,
     render_answer,
     render_report,
     render_timing,
     replace_answer,
 )
+from mnist_cnn.reporting.text import LANGUAGES, between, counted, environment, fixed, listed
 from tests.support.sentences import CODES, NAME
 from tests.support.studies import CASES, MACHINE, Sample, sample, sample_times
 
