@@ -88,7 +88,7 @@ def dry_run(folder: Path) -> dict[str, set[str]]:
     """Returns the stages that `dvc repro` would run because of a change, each with all that follow it."""
     with chdir(folder), Repo() as repo:
         graph = networkx.DiGraph((one.addressing, other.addressing) for one, other in repo.index.graph.edges)
-        changed = [stage.addressing for stage in repo.reproduce(dry=True)]
+        changed = [stage.addressing for stage in repo.reproduce(dry=True, allow_missing=True)]
     return {name: networkx.ancestors(graph, name) for name in changed}
 
 
