@@ -55,7 +55,10 @@ def test_answer_comes_first_then_the_figure_then_the_commands(language: str) -> 
 
 def test_ratios_of_training_time_are_about_those_that_are_committed() -> None:
     timing = read_table(TOP / "plots/timing.csv").set_index("name")["ratio"]
-    for language, words in (("en", "about twice .* 3×3, .* about 1.9 times"), ("ru", "вдвое .* 3×3, .* 1,9 раза")):
+    for language, words in (
+        ("en", "about twice .* 3×3, .* about 1.9 times"),
+        ("ru", "вдвое .* 3×3, .* 1,9 раза"),
+    ):
         assert re.search(words, " ".join(read(READMES[language]).split()))
     assert timing["kernel large-small"] == pytest.approx(2, rel=0.25)
     assert timing["conv 2-1"] == pytest.approx(1.9, rel=0.25)
@@ -97,3 +100,10 @@ def test_lock_has_every_package_that_the_project_names() -> None:
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     for requirement in map(Requirement, chain.from_iterable(groups)):
         assert pins[requirement.name.lower()] in requirement.specifier, requirement
+
+
+def test_way_from_the_parameters_to_the_choice_is_short() -> None:
+    table = read(TOP / "docs/architecture.md").partition("## From params.yaml")[2].partition("\n## ")[0]
+    files = re.findall(r"\]\(\.\./([^)]+)\)", table)
+    assert files[0] == "params.yaml"
+    assert sum(len(read(TOP / name).splitlines()) for name in files) < 1500
