@@ -33,11 +33,7 @@ def _run_subcommand() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mnist-cnn", description=__doc__)
     subcommands = parser.add_subparsers(dest="subcommand", required=True)
-    predict = subcommands.add_parser(
-        "predict",
-        help="predict the digit in each picture",
-        epilog="The exit status is 1 if a picture could not be read.",
-    )
+    predict = subcommands.add_parser("predict", help="predict the digit in each picture")
     predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - for stdin")
     predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default: %(default)s")
     predict.add_argument("--json", action="store_true", help="print all probabilities, as a list of objects")

@@ -25,8 +25,6 @@ SURE = 0.9  # lowest probability without a remark
 INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), ("probabilities", "tensor(float)", [10])
 INVALID_MODEL = ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented
 
-Probabilities = NDArray[np.float32]  # shape (10,), of the digits 0 to 9
-
 
 def print_predictions(paths: Sequence[str], model: Path, as_json: bool) -> None:
     """Prints the prediction for each picture: one line per picture, or all of them as JSON.
@@ -90,13 +88,15 @@ def load_session(path: Path) -> onnxruntime.InferenceSession:
     return session
 
 
-def predict_probabilities(session: onnxruntime.InferenceSession, digit: NDArray[np.uint8]) -> Probabilities:
-    """Returns the probabilities of the ten digits for an image of shape (28, 28)."""
-    probabilities: Probabilities = session.run([OUTPUT[0]], {INPUT[0]: digit[np.newaxis]})[0][0]
+def predict_probabilities(
+    session: onnxruntime.InferenceSession, digit: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Returns the probabilities of the digits 0 to 9, shape (10,), for an image of shape (28, 28)."""
+    probabilities: NDArray[np.float32] = session.run([OUTPUT[0]], {INPUT[0]: digit[np.newaxis]})[0][0]
     return probabilities
 
 
-def to_object(name: str, probabilities: Probabilities) -> dict[str, Any]:
+def to_object(name: str, probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """Returns what `--json` prints for a picture."""
     digit, runner_up = np.argsort(-probabilities, kind="stable")[:2].tolist()
     rounded = [round(float(probability), 6) for probability in probabilities]
@@ -104,7 +104,7 @@ def to_object(name: str, probabilities: Probabilities) -> dict[str, Any]:
     return answer | {"runner_up": runner_up, "probabilities": rounded}
 
 
-def to_line(name: str, probabilities: Probabilities) -> str:
+def to_line(name: str, probabilities: NDArray[np.float32]) -> str:
     """Returns the line of text for a picture."""
     digit, runner_up = np.argsort(-probabilities, kind="stable")[:2]
     line = f"{_escape(name)}: {digit} ({probabilities[digit]:.1%})"
