@@ -13,10 +13,11 @@ import yaml
 from packaging.requirements import Requirement
 
 from mnist_cnn.core.params import load_params
-from mnist_cnn.core.tables import read_table
+from mnist_cnn.core.tables import read_table, write_table
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.markdown import MARKERS, render_answer, render_report, replace_answer
 from mnist_cnn.reporting.text import SUFFIXES
+from mnist_cnn.statistics.study import analyse
 from tests.support.params import set_keys
 from tests.support.repositories import TOP, run
 
@@ -31,6 +32,15 @@ def read(path: Path) -> str:
 
 def without_answer(readme: str) -> str:
     return re.sub("{}.*?{}".format(*MARKERS), "", readme, flags=re.DOTALL)
+
+
+def test_tables_are_those_of_the_committed_runs(tmp_path: Path) -> None:
+    study = analyse(read_table(TOP / "plots/runs.csv"), load_params(TOP / "params.yaml"))
+    for name, table in (("networks", study.networks), ("effects", study.effects)):
+        write_table(tmp_path / name, table)
+        assert read(tmp_path / name) == read(TOP / f"plots/{name}.csv")
+    study.summary.write(tmp_path / "study.json")
+    assert read(tmp_path / "study.json") == read(TOP / "plots/study.json")
 
 
 @pytest.mark.parametrize("language", READMES)
