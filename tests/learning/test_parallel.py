@@ -92,18 +92,23 @@ def training(tmp_path: Path, params: Params) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def server(process: subprocess.Popen[str]) -> psutil.Process | None:
+def find_fork_server(process: subprocess.Popen[str]) -> psutil.Process | None:
     """Returns the process from which the workers are forked, once it is there."""
     children = psutil.Process(process.pid).children()
     return next((one for one in children if "multiprocessing.forkserver" in " ".join(one.cmdline())), None)
+
+
+def imports(fork_server: psutil.Process | None) -> bool:
+    """Returns whether a process is importing PyTorch, or has imported it."""
+    return fork_server is not None and fork_server.memory_info().rss > 100 * 2**20
 
 
 def working(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Waits until a worker trains; returns all processes that the script has started."""
 
     def trains() -> bool:
-        forks = server(process)
-        return forks is not None and any(one.cpu_times().user > 0.5 for one in forks.children())
+        fork_server = find_fork_server(process)
+        return fork_server is not None and any(one.cpu_times().user > 0.5 for one in fork_server.children())
 
     assert wait_until(trains, limit=60)
     return psutil.Process(process.pid).children(recursive=True)
@@ -113,10 +118,10 @@ def working(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_workers_are_forked_from_a_process_with_one_thread(training: subprocess.Popen[str]) -> None:
     """A fork beside other threads may deadlock. And PyTorch is imported there alone, not by the stage."""
     working(training)
-    forks = server(training)
-    assert forks is not None
-    assert forks.num_threads() == 1
-    libraries = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in (training.pid, forks.pid)}
+    fork_server = find_fork_server(training)
+    assert fork_server is not None
+    assert fork_server.num_threads() == 1
+    libraries = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in (training.pid, fork_server.pid)}
     assert ["libtorch" in text for text in libraries.values()] == [False, True]
 
 
@@ -126,7 +131,7 @@ def test_interruption_ends_everything(training: subprocess.Popen[str], moment: s
     if moment == "training":
         started = working(training)
     else:
-        assert wait_until(lambda: (forks := server(training)) and forks.memory_info().rss > 100 * 2**20)
+        assert wait_until(lambda: imports(find_fork_server(training)), limit=60)
         started = psutil.Process(training.pid).children(recursive=True)
     os.killpg(training.pid, signal.SIGINT)  # as a terminal does
     _, printed = training.communicate(timeout=60)
