@@ -17,7 +17,7 @@ from tests.support.commands import console_blocks, run_printed
 from tests.support.digits import make_images
 from tests.support.params import SMALL_MODELS, shrink
 from tests.support.processes import wait_until
-from tests.support.repositories import TOP, commit, copy_sources, dry_run, mnist, run, stages_run
+from tests.support.repositories import TOP, changed_stages, commit, copy_sources, mnist, run, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +137,7 @@ def test_one_kernel_size_changes_its_own_networks(study: Path) -> None:
 def test_other_experiments_are_allowed_and_run_what_depends_on_them(study: Path, command: str) -> None:
     """Only their first stage is run, which checks the parameters; DVC tells which stages it would run."""
     assert stages_run(*run_printed(study, [f"{command} download"], {})) == {"download"}
-    assert dry_run(study).keys() == PLANNED[command]
+    assert changed_stages(study).keys() == PLANNED[command]
 
 
 def test_removed_networks_run_nothing(without_large: tuple[Path, str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dvc.repo import Repo
 
 from mnist_cnn.core.params import Params
 from tests.support.params import set_keys
-from tests.support.repositories import TOP, commit, copy_sources, dry_run, run, write_placeholders
+from tests.support.repositories import TOP, changed_stages, commit, copy_sources, run, write_placeholders
 
 SOURCE = TOP / "src"
 PACKAGE = SOURCE / "mnist_cnn"
@@ -162,7 +162,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git init --quiet")
     write_placeholders(folder)
     commit(folder, "all")
-    assert dry_run(folder) == {}
+    assert changed_stages(folder) == {}
     return folder
 
 
@@ -186,7 +186,7 @@ def test_table_of_contributing_says_what_runs_again(
             path = edited / thing if thing.endswith(".py") else next((edited / thing).glob("*.py"))
             with path.open("a", encoding="utf-8") as file:
                 file.write("# edited\n")
-        changed = dry_run(edited)
+        changed = changed_stages(edited)
         changed.pop("download", None)  # checks every change of params.yaml
         following = set().union(*changed.values())
         stated = set(re.findall(r"`(\w+)`", stages)) - {"download"}
@@ -208,4 +208,4 @@ def test_files_of_editors_run_nothing(edited: Path) -> None:
         path = edited / "src/mnist_cnn/core" / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert dry_run(edited) == {}
+    assert changed_stages(edited) == {}

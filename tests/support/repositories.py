@@ -84,12 +84,14 @@ def stages_run(printed: str) -> set[str]:
     return set(re.findall(r"Running stage '([^']+)'", printed))
 
 
-def dry_run(folder: Path) -> dict[str, set[str]]:
-    """Returns the stages that `dvc repro` would run because of a change, each with all that follow it."""
+def changed_stages(folder: Path) -> dict[str, set[str]]:
+    """Returns the stages that `dvc repro` would run because of a change, each with all that follow it.
+
+    `dvc repro --dry` names the same stages, but fails at the first one whose data do not exist yet.
+    """
     with chdir(folder), Repo() as repo:
         graph = networkx.DiGraph((one.addressing, other.addressing) for one, other in repo.index.graph.edges)
-        changed = [stage.addressing for stage in repo.reproduce(dry=True, allow_missing=True)]
-    return {name: networkx.ancestors(graph, name) for name in changed}
+        return {name: networkx.ancestors(graph, name) for name in repo.status()}
 
 
 def recorded_hashes(lock: str) -> dict[tuple[str, str], str]:
