@@ -47,19 +47,20 @@ class Processes:
 
 def main() -> None:
     """Does what is asked for on stdin, until it is closed."""
-    output = sys.stdout.buffer
-    sys.stdout = sys.stderr
+    requests, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what `work` starts neither reads the requests
+    os.dup2(2, 1)  # nor prints among the results
     while True:
         try:
-            work, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
+            work, arguments = pickle.load(requests)  # noqa: S301  # from our own parent
         except EOFError:
             return
         try:
             result = work(*arguments)
         except Exception as error:  # the parent raises it
             result = error
-        pickle.dump(result, output)
-        output.flush()
+        pickle.dump(result, results)
+        results.flush()
 
 
 if __name__ == "__main__":
