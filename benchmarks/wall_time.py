@@ -33,7 +33,7 @@ PR_SET_CHILD_SUBREAPER = 36  # of Linux' prctl.h
 def reproduce(params: Params, clone: Path) -> tuple[float, float]:
     """Runs `dvc repro` in a clone of the last commit, with these parameters and an empty cache of its own.
 
-    In a process without other children, for all of which it waits.
+    It has to run in a process without other children, since it waits for all children and orphans.
 
     Returns:
         Wall seconds, and CPU seconds of DVC and of all that it started.
