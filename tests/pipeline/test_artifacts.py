@@ -50,7 +50,7 @@ def top(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     run(maker, "dvc repro --single-item export card")
     commit(maker, "the network")
     run(maker, "git push --quiet --set-upstream origin HEAD")
-    for command in commands("Give it out"):
+    for command in commands("Publish it"):
         run(maker, command)
     run(top, "git clone --quiet public.git clone")
     return top
