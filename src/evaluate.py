@@ -37,7 +37,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: its weights, and the indices of its share of the test images."""
+    """A run to evaluate: its weights, and the indices of its share of the test images."""
 
     seed: int
     fold: int

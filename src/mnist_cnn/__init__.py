@@ -11,6 +11,7 @@ starts no stage like that, and workers are always pinned.
 
 import os
 import sys
+import tempfile
 
 PINS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own kernels
@@ -23,3 +24,6 @@ for _name, _value in PINS.items():
         os.environ.pop(_name, None)
     else:
         os.environ[_name] = _value
+
+# Adam imports torch.compile, which creates its cache directory, by default a new one, and compiles nothing.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())

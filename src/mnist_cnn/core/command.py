@@ -67,7 +67,10 @@ def _recorded(stage: str) -> dict[str, Any]:
     """Returns what DVC records of a stage: a hash of each file of code, and the value of each parameter."""
     name, _, item = stage.rpartition(":")[2].partition("@")
     model, _, kernel = item.partition("-")
-    entry = yaml.safe_load(Path("dvc.yaml").read_bytes())["stages"][name]
+    pipeline = _parsed(Path("dvc.yaml"))
+    entry = pipeline["stages"].get(name) if isinstance(pipeline, dict) else None
+    if entry is None:
+        return {}  # while somebody edits dvc.yaml: everything has changed
     code = [path for dep in entry["deps"] if dep.startswith("src/") for path in _files(Path(dep))]
     recorded: dict[str, Any] = {
         str(path): hashlib.md5(path.read_bytes(), usedforsecurity=False).digest() for path in code

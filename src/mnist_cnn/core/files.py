@@ -51,7 +51,7 @@ def _first_fault(error: Exception) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which replaces it on success and is removed on failure.
+    """Yields a temporary path next to `path`, which replaces it on success and is removed on failure.
 
     Raises:
         OSError: It could not be written; with the name of the file, which a full disk leaves out.

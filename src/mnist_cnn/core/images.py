@@ -44,7 +44,7 @@ class TrainingSet:
     Attributes:
         images: All of them, in the original order.
         folds: uint8, shape (60000,), the fold of each image.
-        normalisation: Of the pixels of all of them.
+        normalisation: Mean and standard deviation of their pixels.
     """
 
     images: Images

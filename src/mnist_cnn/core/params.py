@@ -149,9 +149,9 @@ class Params(_Section):
         first: dict[Any, str] = {}
         for name, entry in value.items():
             for key in (entry, name.lower()):  # some systems do not distinguish a file a from a file A
-                other = first.setdefault(key, name)
-                if other != name:
-                    raise PydanticCustomError("name", "{a} and {b} are the same", {"a": other, "b": name})
+                if (other := first.setdefault(key, name)) != name:
+                    message = "{a} and {b} have the same value or name"
+                    raise PydanticCustomError("name", message, {"a": other, "b": name})
         return value
 
     @model_validator(mode="after")
@@ -163,7 +163,7 @@ class Params(_Section):
             ("curve_images", train.curve_images, train.curve_images <= fold_images, f"at most {fold_images}"),
             ("epochs", train.epochs, steps >= train.curve_points, f"enough for {train.curve_points} steps"),
             ("warmup", train.warmup, steps * train.warmup >= 2, f"at least 2 of the {steps} steps"),
-            ("warmup", train.warmup, steps * (1 - train.warmup) >= 2, f"2 of {steps} steps below 1 at most"),
+            ("warmup", train.warmup, steps * (1 - train.warmup) >= 2, f"2 of {steps} steps below 1 or less"),
         ]
         for key, value, fits, allowed in checks:
             if not fits:
@@ -189,7 +189,7 @@ class Params(_Section):
         """
         for section, name in ((self.models, model), (self.kernels, kernel)):
             if name not in section:
-                raise ParamsError(f"{PARAMS}: no {name!r} there, only {', '.join(section)}")
+                raise ParamsError(f"{PARAMS}: {name!r} is unknown, must be one of {', '.join(section)}")
         layers = self.models[model]
         return Network(model, kernel, self.kernels[kernel], layers.conv_channels, layers.hidden_units)
 

@@ -43,7 +43,8 @@ def run_on_cluster(
     try:
         while waiting:
             done, _ = ray.wait(list(waiting), timeout=refresh_seconds)
-            yield len(items) - len(waiting), [(waiting.pop(one), ray.get(one)) for one in done]
+            finished = [(waiting.pop(one), ray.get(one)) for one in done]
+            yield len(items) - len(waiting), finished
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except ray.exceptions.RayError as error:

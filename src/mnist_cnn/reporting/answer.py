@@ -31,7 +31,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the one with the next fewer MACs than the chosen one, or None), rows of the table, sizes of
-        the kernels, kernel_groups, layer_effects.
+        the kernels, kernels (size by name), kernel_groups, layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -49,6 +49,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sorted({row["kernel_size"] for row in networks}),
+        "kernels": {row["kernel"]: row["kernel_size"] for row in networks},
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
     }
 
