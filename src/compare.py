@@ -16,7 +16,7 @@ from mnist_cnn.core.images import load_training_set
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EVALUATION, METRICS, PLOTS, PREPARED, TRAINING
 from mnist_cnn.core.tables import write_table
-from mnist_cnn.documents import Choice, StudySummary
+from mnist_cnn.documents import Choice, NetworkMetrics, StudySummary
 from mnist_cnn.statistics.confusion import confusion, missed_by_all
 from mnist_cnn.statistics.predictions import load_predictions
 from mnist_cnn.statistics.runs import load_curves, load_runs, remove_other_networks
@@ -83,7 +83,9 @@ def main() -> None:
     study.summary.write(PLOTS / "study.json")
     choice.write(PLOTS / "choice.json")
     accuracy = study.networks.set_index("network")["accuracy"].dropna()
-    write_json(METRICS / "networks.json", {"accuracy": accuracy.to_dict()})
+    NetworkMetrics(accuracy={str(name): value for name, value in accuracy.items()}).write(
+        METRICS / "networks.json"
+    )
     write_json(METRICS / "summary.json", headline_metrics(study.networks, study.summary))
     print(f"compare: {len(runs)} runs of {len(params.networks())} networks; chosen: {choice.name or 'none'}")
 

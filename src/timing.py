@@ -60,7 +60,8 @@ def main() -> None:
     write_json(METRICS / "timing.json", {"cpu_seconds": seconds.set_index("name")["seconds"].to_dict()})
     style.save(training_time.draw(seconds, ratios), REPORT / "timing.svg")
     for language, suffix in SUFFIXES.items():
-        write_text(REPORT / f"timing{suffix}", render_timing(seconds, ratios, machine, language))
+        text = render_timing(seconds, ratios, machine, params.compare.confidence, language)
+        write_text(REPORT / f"timing{suffix}", text)
     print(f"timing: {len(times)} runs; {REPORT}/timing.md")
 
 

@@ -149,3 +149,9 @@ class Agreement(Document):
     logits_differ_by_less_than: float
     correct: int
     bytes: dict[str, int]
+
+
+class NetworkMetrics(Document):
+    """metrics/networks.json: the mean accuracy of each network that has one, a fraction."""
+
+    accuracy: dict[str, float]

@@ -56,7 +56,7 @@ def test_every_study_has_a_report(case: str, language: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_same_numbers_in_both_languages(case: str) -> None:
     texts = [
-        (report(sample(case), language), render_timing(*sample_times(case), MACHINE, language))
+        (report(sample(case), language), render_timing(*sample_times(case), MACHINE, 0.95, language))
         for language in LANGUAGES
     ]
     for english, russian in zip(*texts, strict=True):
@@ -68,19 +68,18 @@ def test_same_numbers_in_both_languages(case: str) -> None:
     [
         (
             ("more", "more", "at_most"),
-            "With one or two convolutional layers, 7×7 kernels add 0.30 to 0.40 points over 3×3; "
-            "with three, they cost 0.05 points, too little to matter.",
-            "При 1 или 2 свёрточных слоях ядра 7×7 вместо 3×3 дают от +0,30 до +0,40 п. п.; "
-            "при 3 — −0,05 п. п.: это несущественно.",
+            "With one or two convolutional layers, 7×7 kernels add 0.30 to 0.40 points over 3×3, "
+            "which matters; with three, they cost 0.05 points, too little to matter.",
+            "При 1 или 2 свёрточных слоях ядра 7×7 вместо 3×3 прибавляют 0,30–0,40 п. п. — это существенно; "
+            "при 3 — отнимают 0,05 п. п. — это несущественно.",
         ),
         (
             ("more", "undecided", "undecided"),
-            "With a single convolutional layer, 7×7 kernels add 0.40 points over 3×3; "
-            "with two, they add 0.30 points (whether that matters is undecided); "
-            "with three, they cost 0.05 points (whether that matters is undecided).",
-            "При 1 свёрточном слое ядра 7×7 вместо 3×3 дают +0,40 п. п.; "
-            "при 2 — +0,30 п. п. (существенно ли это, не решено); "
-            "при 3 — −0,05 п. п. (существенно ли это, не решено).",
+            "With a single convolutional layer, 7×7 kernels add 0.40 points over 3×3, which matters; "
+            "with two, they add 0.30 points; with three, they cost 0.05 points, which may or may not matter.",
+            "При одном свёрточном слое ядра 7×7 вместо 3×3 прибавляют 0,40 п. п. — это существенно; "
+            "при 2 — прибавляют 0,30 п. п.; "
+            "при 3 — отнимают 0,05 п. п.: существенно ли это, пока неясно.",
         ),
     ],
 )
@@ -107,13 +106,13 @@ def test_sentences_say_what_is_shown_and_no_more() -> None:
         for verdict in ("more", "at_most", "undecided")
     }
     second, third = (
-        "A second convolutional layer adds 0.30 points",
+        "On average, a second convolutional layer adds 0.30 points",
         "a third convolutional layer costs 0.30 points",
     )
     linear = "a second linear layer adds 0.04 points"
-    assert f"{second}, {third} and {linear}. 7×7" in texts["more"]
+    assert f"{second}, {third} and {linear}, which matters. 7×7" in texts["more"]
     assert f"{second}, {third} and {linear}, too little to matter. 7×7" in texts["at_most"]
-    assert f"{second}, {third} and {linear} (whether that matters is undecided). 7×7" in texts["undecided"]
+    assert f"{second}, {third} and {linear}, which may or may not matter. 7×7" in texts["undecided"]
 
 
 def test_no_network_is_good_enough() -> None:
@@ -148,7 +147,7 @@ def test_sensitive_conclusions_are_named() -> None:
 
 
 def test_collapsed_runs_are_counted_and_named() -> None:
-    assert "6 runs learned nothing" in answer(sample("a network collapsed"))
+    assert "6 runs did not learn" in answer(sample("a network collapsed"))
     assert "(seed/fold): conv1_linear1-small 0/0." in report(sample("a run collapsed"))
     assert "-small | 3×3 | no run learned | – | undecided |" in report(sample("a network collapsed"))
 
@@ -156,17 +155,19 @@ def test_collapsed_runs_are_counted_and_named() -> None:
 def test_training_times_say_no_more_than_is_shown() -> None:
     networks, effects = sample_times()
     effects = effects.assign(ratio=1.5, lower=1.25, upper=1.75)
-    text = render_timing(networks, effects, MACHINE, "en").replace("\u00a0", " ")
+    text = render_timing(networks, effects, MACHINE, 0.95, "en").replace("\u00a0", " ")
     assert "7×7 kernels instead of 3×3 ×1.50 [1.25, 1.75]; 2 conv" in text.splitlines()[2]
     effects.loc[effects["factor"] == "linear", "lower"] = 0.9
-    text = render_timing(networks, effects, MACHINE, "en").replace("\u00a0", " ")
+    text = render_timing(networks, effects, MACHINE, 0.95, "en").replace("\u00a0", " ")
     assert "| 2 linear layers instead of 1 | 1.50 [0.90, 1.75] | undecided |" in text
     effects = effects.assign(lower=float("nan"), upper=float("nan"))
     machine = MACHINE.model_copy(update={"processor": "A|B <i>"})
-    text = render_timing(networks, effects, machine, "en")
+    text = render_timing(networks, effects, machine, 0.95, "en")
     assert text.count("without an interval") == len(effects)
     assert "A\\|B \\<i\\>" in text
-    assert "undecided" not in render_timing(networks, pd.DataFrame(columns=effects.columns), MACHINE, "en")
+    assert "undecided" not in render_timing(
+        networks, pd.DataFrame(columns=effects.columns), MACHINE, 0.95, "en"
+    )
 
 
 def test_numbers_are_formatted_as_in_the_language() -> None:

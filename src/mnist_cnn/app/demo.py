@@ -12,23 +12,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mnist_cnn.core.command import UserError
-from mnist_cnn.core.files import Document, read_tensors, write_text
+from mnist_cnn.core.files import read_tensors, write_text
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import NORMALISATION_FILE, Images, Normalisation, load_test_images
 from mnist_cnn.core.mnist import CLASS_NAMES
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import EVALUATION, METRICS, PLOTS, PREPARED, WEIGHTS, weights_file
-from mnist_cnn.documents import Choice
+from mnist_cnn.documents import Choice, NetworkMetrics
 
 MAX_HARD_IMAGES = 24
 LEVELS = 2**15 - 1  # of a layer's weights; half precision changed probabilities by 0.0017, this by 0.0004
 TEMPLATES = Path(__file__).parent / "demo_page"
-
-
-class NetworkMetrics(Document):
-    """metrics/networks.json: the mean accuracy of each network that has one."""
-
-    accuracy: dict[str, float]
 
 
 def write_demo(output: Path, open_browser: bool) -> None:

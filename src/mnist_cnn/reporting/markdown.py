@@ -41,7 +41,7 @@ def render_report(
     tables = {
         "ends": records(curves.groupby("network", sort=False).last().reset_index()),
         "mistakes": counts | {"common": records(common)},
-        "front": records(pareto_front(networks.dropna(subset="accuracy"))),
+        "front": records(pareto_front(networks)),
     }
     return render("report.md.j2", language, **_content(networks, effects, summary), **tables)
 
@@ -59,13 +59,16 @@ def _content(networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummar
     }
 
 
-def render_timing(networks: pd.DataFrame, effects: pd.DataFrame, machine: Machine, language: str) -> str:
+def render_timing(
+    networks: pd.DataFrame, effects: pd.DataFrame, machine: Machine, confidence: float, language: str
+) -> str:
     """Writes the effects of the kernel and of the layers on training time.
 
     Args:
-        networks: One row per network: name, and seconds, the mean CPU seconds of a run.
+        networks: One row per network: name, and seconds, the mean CPU seconds per run.
         effects: One row per effect: factor, high_value, low_value, ratio, lower, upper.
         machine: The machine that trained.
+        confidence: Confidence level of all intervals together.
         language: One of `LANGUAGES`.
     """
     rows = records(effects)
@@ -74,7 +77,7 @@ def render_timing(networks: pd.DataFrame, effects: pd.DataFrame, machine: Machin
         if row["factor"] == "kernel" or row["factor"] not in headlines:
             headlines[row["factor"]] = row
     content = {"networks": records(networks), "effects": rows, "headlines": list(headlines.values())}
-    return render("timing.md.j2", language, machine=machine, **content)
+    return render("timing.md.j2", language, machine=machine, confidence=confidence, **content)
 
 
 def replace_answer(readme: str, answer: str) -> str:

@@ -1,1 +1,1 @@
-"""The figures of the report: a module a figure, each with `draw`, which takes tables and knows no paths."""
+"""The figures of the report: one module per figure, with a function `draw` that takes tables."""

@@ -1,5 +1,6 @@
 """The loss and the accuracy of the networks during training."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,7 +49,9 @@ def draw(curves: pd.DataFrame) -> Figure:
     right.set_title("Accuracy, %", loc="right")
     for axes, values in ((left, curves["validation_loss"]), (right, 1 - curves["validation_accuracy"])):
         axes.set_yscale("log")
-        axes.set_ylim(top=1.2 * values.max())  # cuts off the training means of the first steps
+        axes.set_ylim(
+            top=1.2 * values[np.isfinite(values)].max()
+        )  # cuts off the training means of the first steps
     style.log_axis(left.yaxis)
     right.invert_yaxis()  # the axis is of errors, so that accuracies near 100 % can be told apart
     high, low = right.get_ylim()

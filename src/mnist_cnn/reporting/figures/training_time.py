@@ -39,7 +39,7 @@ def _draw_networks(axes: Axes, networks: pd.DataFrame) -> None:
         for y, seconds in zip(heights, of_kernel["seconds"], strict=True):
             style.annotate(axes, f"{seconds:.1f}", (seconds, y), (4, 0), fontsize=SMALL)
     axes.set_xlim(0, 1.1 * networks["seconds"].max())
-    axes.set_xlabel("Training time, CPU seconds a run")
+    axes.set_xlabel("Training time, CPU seconds per run")
     style.row_axis(axes, models)
     entries = [Patch(color=marker.colour, label=f"kernel {kernel}") for kernel, marker in kernels.items()]
     axes.legend(handles=entries, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, **style.LEGEND)
@@ -50,7 +50,7 @@ def draw(networks: pd.DataFrame, effects: pd.DataFrame) -> Figure:
     """Draws the ratios of training time above the seconds of the networks.
 
     Args:
-        networks: One row per network: name, model, kernel, and seconds, the mean CPU seconds of a run.
+        networks: One row per network: name, model, kernel, and seconds, the mean CPU seconds per run.
         effects: One row per effect: factor, high_value, low_value, and ratio with the simultaneous interval
             lower to upper. If it is empty, the upper panel is left out.
     """
