@@ -17,7 +17,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
-.PHONY: repro verify test trial bench setup lock
+.PHONY: repro verify test coverage trial bench setup lock
 
 repro: setup
 	@python src/verify.py --fingerprint
@@ -33,6 +33,9 @@ test: setup
 	ruff check
 	ruff format --check
 	mypy
+	pytest
+
+coverage: setup
 	pytest --cov --cov-report=term
 
 trial: setup

@@ -130,8 +130,8 @@ def test_first_figure_shows_every_network_with_its_tier_and_the_choice(case: str
 
 def test_pareto_front() -> None:
     table = pd.DataFrame(
-        {"multiply_accumulates": [3, 1, 2, 4, 2, 5], "accuracy": [0.8, 0.7, 0.9, 0.9, 0.6, 0.95]}
-    )
+        {"multiply_accumulates": [3, 1, 2, 4, 2, 5, 1], "accuracy": [0.8, 0.7, 0.9, 0.9, 0.6, 0.95, 0.99]}
+    ).assign(difference=[0, 0, 0, 0, 0, 0, None])  # the last one is not compared
     assert accuracy_cost.pareto_front(table)["accuracy"].tolist() == [0.7, 0.9, 0.95]
 
 
