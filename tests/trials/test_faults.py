@@ -27,7 +27,7 @@ LIMITS = [  # the fault, the stage before it, a command of the shell, and what i
     ("A limit on the size of files", "download", "ulimit -f 20000", "File too large: 'data/prepared"),
     ("No memory", "download", "ulimit -v 400000", "not enough memory"),
     ("No memory", PREPARE, "ulimit -v 2000000", "not enough memory"),
-    ("No memory", PREPARE, "ulimit -v 3358720", "memory"),
+    ("No memory", PREPARE, "ulimit -v 3000000", "memory"),
 ]
 CLOCK = """
 import random, time
