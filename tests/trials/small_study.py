@@ -70,3 +70,11 @@ def bits(folder: Path) -> dict[str, str]:
     return files(folder) | {
         f"{stage}: {path}": value for (stage, path), value in recorded.items() if not MEASURED.search(path)
     }
+
+
+def leftovers(temporary: Path) -> list[Path]:
+    """Lists what is left in the directory for temporary files, but for sockets of Python's multiprocessing.
+
+    If a process is ended by SIGKILL, nobody removes its directory pymp-*.
+    """
+    return [path for path in temporary.iterdir() if not path.name.startswith("pymp-")]

@@ -15,7 +15,7 @@ from mnist_cnn.sources.fetch import MIRROR
 from tests.support.processes import Reproduction
 from tests.support.repositories import mnist, run
 from tests.support.servers import FileHandler, web_server
-from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, reproduce
+from tests.trials.small_study import Outcome, Record, Study, bits, clone, files, leftovers, reproduce
 from tests.trials.test_kills import AT_WORK
 
 pytestmark = pytest.mark.trial
@@ -60,7 +60,7 @@ def check_recovery(study: Study, tmp_path: Path, record: Record) -> Callable[[st
         seconds = time.monotonic() - start
         assert reproduction.process.wait() == 0, reproduction.printed()
         wrong = before.items() - whole.items(), dict(bits(folder).items() ^ whole.items())
-        left = list((tmp_path / "tmp").iterdir())
+        left = leftovers(tmp_path / "tmp")
         record(Outcome(fault, not any((*wrong, left)), seconds))
         assert (*wrong, left) == (set(), {}, [])
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.support.processes import Reproduction
-from tests.trials.small_study import Outcome, Record, Study, bits, clone
+from tests.trials.small_study import Outcome, Record, Study, bits, clone, leftovers
 
 HOW: dict[str, tuple[Callable[[int, int], None], int, int]] = {  # with the number of kills in each stage
     "SIGKILL to the process group": (os.killpg, signal.SIGKILL, 3),
@@ -85,7 +85,7 @@ def test_nothing_is_lost_wherever_it_is_killed(
 ) -> None:
     clone(sources, tmp_path / "clone")
     outcomes = disturb(how, HOW[how][2], study.seconds, tmp_path)
-    whole = bits(tmp_path / "clone") == bits(study.folder) and not list((tmp_path / "tmp").iterdir())
+    whole = bits(tmp_path / "clone") == bits(study.folder) and not leftovers(tmp_path / "tmp")
     for one in outcomes:
         record(one._replace(survived=one.survived and whole))
     assert whole
