@@ -36,8 +36,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A run to evaluate: its weights, and the indices of its share of the test images."""
+class EvaluationInput:
+    """A trained run: its weights, and the indices of its share of the test images."""
 
     seed: int
     fold: int
@@ -64,7 +64,7 @@ class EvaluatedRun(NamedTuple):
     test: Predictions
 
 
-def evaluate(task: Task, cell: Cell, report_progress: ReportProgress) -> EvaluatedRun:
+def evaluate(task: Task, trained: EvaluationInput, report_progress: ReportProgress) -> EvaluatedRun:
     """Evaluates one run."""
     from mnist_cnn.evaluation import classify  # in a worker: the stage's own process needs no PyTorch
 
@@ -72,10 +72,10 @@ def evaluate(task: Task, cell: Cell, report_progress: ReportProgress) -> Evaluat
 
     def predict(images: Images, indices: NDArray[np.int64]) -> Predictions:
         part = Images(images.pixels[indices], images.labels[indices])
-        return Predictions(indices, *classify(task.network, cell.weights, part, task.data.normalisation))
+        return Predictions(indices, *classify(task.network, trained.weights, part, task.data.normalisation))
 
-    validation = predict(task.data.images, task.data.inside(cell.fold))
-    return EvaluatedRun(cell.seed, cell.fold, validation, predict(task.test, cell.test_indices))
+    validation = predict(task.data.images, task.data.inside(trained.fold))
+    return EvaluatedRun(trained.seed, trained.fold, validation, predict(task.test, trained.test_indices))
 
 
 def run_rows(runs: list[EvaluatedRun]) -> list[dict[str, Any]]:
@@ -124,15 +124,15 @@ def main() -> None:
     task = Task(network, load_training_set(PREPARED), load_test_images(PREPARED))
     pairs = list(product(seeds, folds))
     shares = np.arange(len(task.test.labels)) % len(pairs)
-    cells = [
-        Cell(
+    trained = [
+        EvaluationInput(
             *pair,
             weights=read_tensors(WEIGHTS / network.path / weights_file(*pair), network.tensors),
             test_indices=np.flatnonzero(shares == number),
         )
         for number, pair in enumerate(pairs)
     ]
-    runs = run_all(f"evaluate {network.name}", evaluate, "mnist_cnn.evaluation", task, cells, describe)
+    runs = run_all(f"evaluate {network.name}", evaluate, "mnist_cnn.evaluation", task, trained, describe)
     rows = run_rows(runs)
     write_csv(EVALUATION / network.path / "runs.csv", list(rows[0]), rows)
     write_tensors(EVALUATION / network.path / "predictions.safetensors", by_image(runs, seeds, task))

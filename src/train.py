@@ -31,11 +31,11 @@ class Task:
     data: TrainingSet
 
 
-def train(task: Task, cell: tuple[int, int], report_progress: ReportProgress) -> TrainedRun:
+def train(task: Task, seed_and_fold: tuple[int, int], report_progress: ReportProgress) -> TrainedRun:
     """Does the run of one seed and fold."""
     from mnist_cnn.learning.training import train_run  # in a worker: the stage's own process needs no PyTorch
 
-    return train_run(task.network, *cell, task.train, task.data, report_progress)
+    return train_run(task.network, *seed_and_fold, task.train, task.data, report_progress)
 
 
 def save(network: Network, runs: list[TrainedRun]) -> None:
@@ -65,8 +65,8 @@ def main() -> None:
     work = [one.multiply_accumulates + OVERHEAD_MACS for one in networks[position:]]
     title = f"train {network.name}, network {position + 1} of {len(networks)}"
     task = Task(network, params.train, load_training_set(PREPARED))
-    cells = list(product(params.train.seeds, params.train.folds))
-    runs = run_all(title, train, "mnist_cnn.learning.training", task, cells, describe, sum(work) / work[0])
+    pairs = list(product(params.train.seeds, params.train.folds))
+    runs = run_all(title, train, "mnist_cnn.learning.training", task, pairs, describe, sum(work) / work[0])
     save(network, runs)
 
 

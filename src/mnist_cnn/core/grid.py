@@ -8,7 +8,7 @@ from mnist_cnn.core.mnist import CLASSES, IMAGE_SIZE
 
 @dataclass(frozen=True)
 class Network:
-    """One cell of the grid: an architecture with one kernel size.
+    """A network of the grid: an architecture with one kernel size.
 
     Attributes:
         model: Key under `models` in params.yaml.
