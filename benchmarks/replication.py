@@ -8,7 +8,7 @@ from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import PLOTS
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.statistics.choice import NO_CHOICE
-from mnist_cnn.statistics.runs import describe
+from mnist_cnn.statistics.runs import network_columns
 from mnist_cnn.statistics.study import Study, analyse, contradictions
 
 PAGE = Path("docs/statistics.md")
@@ -21,7 +21,7 @@ def load(path: Path, params: Params) -> Study | None:
     """Analyses a table of runs; None where it is missing, or of another grid."""
     if not path.exists():
         return None
-    runs, grid = read_table(path), [describe(network) for network in params.networks()]
+    runs, grid = read_table(path), [network_columns(network) for network in params.networks()]
     same_grid = runs.filter(list(grid[0])).drop_duplicates().to_dict("records") == grid
     return analyse(runs, params) if same_grid else None
 

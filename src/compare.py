@@ -29,7 +29,6 @@ def describe_choice(summary: StudySummary, params: Params) -> Choice:
     network = next(network for network in params.networks() if network.name == name)
     return Choice(
         name=summary.chosen,
-        shown=summary.chosen is not None,
         model=network.model,
         kernel=network.kernel,
         kernel_size=network.kernel_size,

@@ -113,7 +113,6 @@ def export(request: ExportRequest, data: TrainingSet, test: Images) -> tuple[dic
         opset=OPSET,
         ir_version=IR_VERSION,
         images=len(logits),
-        labels_equal=len(logits),
         logits_differ_by_less_than=MAX_LOGIT_DIFFERENCE,
         correct=int((logits.argmax(1) == test.labels).sum()),
         bytes={name: len(content) for name, content in files.items()},

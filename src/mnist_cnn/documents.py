@@ -55,8 +55,6 @@ class StudySummary(Document):
         target: Accuracy that a network has to reach, a fraction.
         margin: Smallest difference of accuracies that matters, a fraction.
         confidence: Confidence level of the intervals.
-        df: Degrees of freedom of the error.
-        error_sd: Standard deviation of the error of one cell, a fraction.
         half_width: Half-width of the interval of the gap to the best network, a fraction.
         chosen: The chosen network; None if none is shown to be good enough.
         most_accurate: The network with the highest mean accuracy.
@@ -82,8 +80,6 @@ class StudySummary(Document):
     target: float
     margin: float
     confidence: float
-    df: int
-    error_sd: float | None
     half_width: float | None
     chosen: str | None
     most_accurate: str
@@ -105,12 +101,10 @@ class Choice(Document):
     """plots/choice.json: the chosen network, and how it is trained.
 
     Attributes:
-        name: Its name; None if no network is shown to be good enough.
-        shown: Whether one is; if not, this is the most accurate network.
+        name: Its name; None if none is shown to be good enough. Then this is the most accurate one.
     """
 
     name: str | None
-    shown: bool
     model: str
     kernel: str
     kernel_size: int
@@ -133,8 +127,7 @@ class Agreement(Document):
         dataset: The data set that it was trained on.
         opset: Version of the ONNX operators.
         ir_version: Version of the ONNX format.
-        images: Number of test images.
-        labels_equal: Number of them to which both assign the same label.
+        images: Number of test images, to each of which both assign the same label.
         logits_differ_by_less_than: Bound of the difference of a logit.
         correct: Number of correct predictions.
         bytes: Size of each file by its name.
@@ -145,7 +138,6 @@ class Agreement(Document):
     opset: int
     ir_version: int
     images: int
-    labels_equal: int
     logits_differ_by_less_than: float
     correct: int
     bytes: dict[str, int]

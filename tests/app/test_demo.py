@@ -67,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe(**GRID.train.model_dump(include=set(Recipe.model_fields)))
     architecture = MODELS["deep"].model_dump()
     grid = {"model": "deep", "kernel": "dot", "kernel_size": 1, **architecture}
-    choice = Choice(name=None, shown=False, dataset="MNIST", recipe=recipe, **grid)
+    choice = Choice(name=None, dataset="MNIST", recipe=recipe, **grid)
     choice.write(folder / "plots/choice.json")
     write_json(folder / "metrics/networks.json", {"accuracy": {network.name: 0.9876 for network in networks}})
     NORMALISATION.write(folder / "data/prepared/normalisation.json")

@@ -22,7 +22,6 @@ def card(case: str = "usual", dataset: str = "") -> str:
         opset=13,
         ir_version=7,
         images=10_000,
-        labels_equal=10_000,
         logits_differ_by_less_than=1e-3,
         correct=9_876,
         bytes={"model.onnx": 123_456, "model.safetensors": 98_765},

@@ -131,7 +131,7 @@ def test_first_figure_shows_every_network_with_its_tier_and_the_choice(case: str
 def test_pareto_front() -> None:
     table = pd.DataFrame(
         {"multiply_accumulates": [3, 1, 2, 4, 2, 5, 1], "accuracy": [0.8, 0.7, 0.9, 0.9, 0.6, 0.95, 0.99]}
-    ).assign(difference=[0, 0, 0, 0, 0, 0, None])  # the last one is not compared
+    ).assign(gap=[0, 0, 0, 0, 0, 0, None])  # the last one is not compared
     assert accuracy_cost.pareto_front(table)["accuracy"].tolist() == [0.7, 0.9, 0.95]
 
 
@@ -153,7 +153,7 @@ def test_target_and_margin_are_drawn(target: float, count: int) -> None:
         assert np.isclose(corners, edges[:, None]).any(axis=1).all()
 
 
-def test_ranking_sorts_the_networks_and_draws_their_comparison_intervals() -> None:
+def test_ranking_sorts_the_networks_and_draws_the_intervals_of_their_gaps() -> None:
     networks = sample().networks.sort_values("accuracy", ascending=False, kind="stable")
     axes = draw_all("usual")["ranking"].axes[0]
     labels = axes.get_yticklabels()
@@ -161,8 +161,8 @@ def test_ranking_sorts_the_networks_and_draws_their_comparison_intervals() -> No
     bold = [label.get_text() for label in labels if label.get_fontweight() == "bold"]
     assert bold == [sample().summary.chosen]
     bars = [bar.get_segments()[0][:, 0] for bar in axes.collections]
-    middle, half = 100 * networks["accuracy"], 100 * networks["comparison_half_width"]
-    assert np.allclose(bars, np.stack([middle - half, middle + half], axis=1))
+    best = networks["accuracy"].max()
+    assert np.allclose(bars, 100 * (best - networks[["gap_high", "gap_low"]]))
 
 
 def test_effects_have_their_verdicts() -> None:

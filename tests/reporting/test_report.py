@@ -147,7 +147,7 @@ def test_sensitive_conclusions_are_named() -> None:
 
 
 def test_collapsed_runs_are_counted_and_named() -> None:
-    assert "6 runs did not learn" in answer(sample("a network collapsed"))
+    assert "12 runs did not learn" in answer(sample("a network collapsed"))
     assert "(seed/fold): conv1_linear1-small 0/0." in report(sample("a run collapsed"))
     assert "-small | 3×3 | no run learned | – | undecided |" in report(sample("a network collapsed"))
 

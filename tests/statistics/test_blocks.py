@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mnist_cnn.statistics.blocks import block_fit, gap_critical, pair_critical, t_critical
-from tests.support.studies import simulate_cells
+from mnist_cnn.statistics.blocks import block_fit, gap_critical, t_critical
+from tests.support.studies import simulate_fold_means
 
 
 def test_fit_by_hand() -> None:
@@ -21,13 +21,12 @@ def test_fit_by_hand() -> None:
 def test_critical_values_are_the_printed_ones() -> None:
     assert gap_critical(3, 10, 0.95) == pytest.approx(2.15, abs=5e-3)  # Dunnett 1955, one-sided
     assert gap_critical(2, 10, 0.95) == pytest.approx(1.8125, abs=1e-4)  # Student's, one-sided
-    assert pair_critical(3, 10, 0.95) == pytest.approx(3.877 / math.sqrt(2), abs=1e-3)  # studentized range
     assert t_critical(7, 28, 0.95) == pytest.approx(2.902, abs=1e-3)  # Bonferroni
     assert gap_critical(1, 5, 0.95) == 0
-    assert all(math.isnan(critical(3, 0, 0.95)) for critical in (gap_critical, pair_critical, t_critical))
+    assert all(math.isnan(critical(3, 0, 0.95)) for critical in (gap_critical, t_critical))
 
 
 def test_intervals_of_accuracies_cover_the_truth() -> None:
-    fits = [block_fit(simulate_cells(np.full(15, 0.99), seed=seed)) for seed in range(400)]
+    fits = [block_fit(simulate_fold_means(np.full(15, 0.99), seed=seed)) for seed in range(400)]
     covered = sum(abs(fit.means[0] - 0.99) <= fit.accuracy_half_width(0.95) for fit in fits)
     assert 368 <= covered <= 398  # 95 % of 400 is 380

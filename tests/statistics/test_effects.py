@@ -23,7 +23,7 @@ from mnist_cnn.statistics.effects import (
     planned_contrasts,
     verdict,
 )
-from tests.support.studies import KERNELS, MODELS, Layers, grid, simulate_cells
+from tests.support.studies import KERNELS, MODELS, Layers, grid, simulate_fold_means
 
 NETWORKS = grid().networks()
 TWO_KERNELS = {"small": 3, "large": 7}
@@ -34,22 +34,22 @@ def estimate_all(fit: BlockFit, networks: tuple[Network, ...] = NETWORKS) -> pd.
 
 
 def interaction_of(
-    cells: NDArray[np.float64], networks: tuple[Network, ...] = NETWORKS
+    fold_means: NDArray[np.float64], networks: tuple[Network, ...] = NETWORKS
 ) -> Interaction | None:
-    return interaction(block_fit(cells), networks, 0.002, 0.95)
+    return interaction(block_fit(fold_means), networks, 0.002, 0.95)
 
 
 def test_fit_effects_and_interaction_equal_statsmodels_on_shuffled_input() -> None:
     rng = np.random.default_rng(1)
     networks = tuple(NETWORKS[index] for index in rng.permutation(15))
-    cells = simulate_cells(0.98 + rng.normal(0, 0.003, 15), folds=4, seed=2)
+    fold_means = simulate_fold_means(0.98 + rng.normal(0, 0.003, 15), folds=4, seed=2)
     frame = pd.DataFrame(
         [
-            {"y": cells[i, fold], "model": n.model, "kernel": n.kernel, "name": n.name, "fold": fold}
+            {"y": fold_means[i, fold], "model": n.model, "kernel": n.kernel, "name": n.name, "fold": fold}
             for (i, n), fold in product(enumerate(networks), range(4))
         ]
     ).sample(frac=1, random_state=3)
-    fit, found = block_fit(cells), interaction_of(cells, networks)
+    fit, found = block_fit(fold_means), interaction_of(fold_means, networks)
     oracle = anova_lm(formula.ols("y ~ C(model)*C(kernel) + C(fold)", frame).fit())
     assert found is not None
     assert (fit.df, found.df1, found.df2) == (oracle.loc["Residual", "df"], 8, 42)
@@ -84,7 +84,7 @@ def test_fit_effects_and_interaction_equal_statsmodels_on_shuffled_input() -> No
 )  # fmt: skip
 def test_contrasts_follow_from_any_grid(models: Layers, kernels: dict[str, int], expected: list[str]) -> None:
     networks = grid(models, kernels).networks()
-    fit = block_fit(simulate_cells(np.full(len(networks), 0.98)))
+    fit = block_fit(simulate_fold_means(np.full(len(networks), 0.98)))
     assert estimate_all(fit, networks).index.tolist() == expected
 
 
@@ -107,7 +107,7 @@ def test_contrasts_are_mean_differences_over_matched_layouts() -> None:
 
 
 def test_intervals_are_bonferroni_over_the_family() -> None:
-    fit = block_fit(simulate_cells(np.full(15, 0.98)))
+    fit = block_fit(simulate_fold_means(np.full(15, 0.98)))
     conv = estimate_all(fit).loc["conv 3-2"]
     half = stats.t.ppf(1 - 0.05 / 12, 70) * math.sqrt(fit.mse / 6 * (1 / 3 + 1 / 3))
     assert (conv.upper - conv.estimate, conv.estimate - conv.lower) == pytest.approx((half, half))
@@ -149,7 +149,7 @@ def test_a_verdict_does_not_depend_on_the_last_bit() -> None:
 )
 def test_interaction_matters_where_sides_differ(kernel_effects: list[float], matters: bool) -> None:
     large = np.array([network.kernel == "large" for network in NETWORKS])
-    found = interaction_of(simulate_cells(0.98 + np.repeat(kernel_effects, 3) * large, noise=0.0004))
+    found = interaction_of(simulate_fold_means(0.98 + np.repeat(kernel_effects, 3) * large, noise=0.0004))
     assert found is not None
     assert found.matters is matters
     assert (found.p < 0.05) == (len(set(kernel_effects)) > 1)
@@ -160,7 +160,7 @@ def test_interaction_matters_where_sides_differ(kernel_effects: list[float], mat
 
 def test_sides_that_differ_do_not_matter_where_the_test_does_not_reject() -> None:
     networks = grid({f"m{i}": ((8 + i,), ()) for i in range(14)}, TWO_KERNELS).networks()
-    noise = simulate_cells(np.zeros(28))
+    noise = simulate_fold_means(np.zeros(28))
     noise -= noise.mean(axis=1, keepdims=True)
     (contrast,) = planned_contrasts(networks)
     alone = [replace(contrast, pairs=(pair,)) for pair in contrast.pairs]
@@ -176,7 +176,7 @@ def test_sides_that_differ_do_not_matter_where_the_test_does_not_reject() -> Non
 
 def test_interaction_of_two_by_two_has_one_degree_of_freedom() -> None:
     networks = grid({"a": ((8,), ()), "b": ((8, 8), ())}, TWO_KERNELS).networks()
-    found = interaction_of(simulate_cells([0.98, 0.985, 0.98, 0.98]), networks)
+    found = interaction_of(simulate_fold_means([0.98, 0.985, 0.98, 0.98]), networks)
     assert found is not None
     assert found.df1 == 1
     assert found.p < 0.05
@@ -185,12 +185,12 @@ def test_interaction_of_two_by_two_has_one_degree_of_freedom() -> None:
 @pytest.mark.parametrize("params", [grid(kernels={"only": 3}), grid({"a": ((8,), ())})])
 def test_no_interaction_without_two_layouts_and_two_kernels(params: Params) -> None:
     networks = params.networks()
-    assert interaction_of(simulate_cells(np.full(len(networks), 0.98)), networks) is None
+    assert interaction_of(simulate_fold_means(np.full(len(networks), 0.98)), networks) is None
 
 
 def test_layouts_that_lack_a_kernel_are_left_out_of_the_interaction() -> None:
-    cells = simulate_cells(np.linspace(0.98, 0.99, 15) ** 2)
-    residuals, df = interaction_residuals(block_fit(cells[:-1]), NETWORKS[:-1])
-    complete, _ = interaction_residuals(block_fit(cells[:12]), NETWORKS[:12])
+    fold_means = simulate_fold_means(np.linspace(0.98, 0.99, 15) ** 2)
+    residuals, df = interaction_residuals(block_fit(fold_means[:-1]), NETWORKS[:-1])
+    complete, _ = interaction_residuals(block_fit(fold_means[:12]), NETWORKS[:12])
     assert residuals.tolist() == pytest.approx([*complete, 0, 0])
     assert df == 6

@@ -16,7 +16,7 @@ from mnist_cnn.statistics.choice import NO_CHOICE
 from mnist_cnn.statistics.effects import estimate, planned_contrasts
 from mnist_cnn.statistics.study import Study, analyse, contradictions, definite, effects_on_time
 from tests.support.params import changed
-from tests.support.studies import MODELS, grid, simulate_cells, tabulate_runs
+from tests.support.studies import MODELS, grid, simulate_fold_means, tabulate_runs
 
 FIRST_MODEL = {"conv1_linear1": MODELS["conv1_linear1"]}
 GRID, TWO, ONE = (
@@ -28,7 +28,7 @@ MEANS = np.linspace(0.984, 0.9905, 15)
 
 
 def simulate(params: Params = GRID, means: object = MEANS) -> pd.DataFrame:
-    return tabulate_runs(params, simulate_cells(means, len(params.train.folds)))
+    return tabulate_runs(params, simulate_fold_means(means, len(params.train.folds)))
 
 
 def collapse(runs: pd.DataFrame, correct: Mapping[tuple[str, int], int]) -> Study:
@@ -47,10 +47,10 @@ def test_summary_and_tables_agree() -> None:
     for tier in ("good", "undecided", "worse"):
         assert getattr(summary, tier) == tuple(table.index[table.tier == tier])
     assert set(summary.likely_choices) - {NO_CHOICE} == set(table.index[table.likely])
-    assert summary.likely_share == pytest.approx(table.share[table.likely].sum())
+    assert summary.likely_share == pytest.approx(table.repeat_share[table.likely].sum())
     assert summary.likely_share >= 0.9
-    assert summary.half_width == pytest.approx(float((table.difference - table.best_low).iloc[0]))
-    assert (summary.networks, summary.runs, summary.df) == (15, 90, 70)
+    assert summary.half_width == pytest.approx(float((table.gap_high - table.gap).iloc[0]))
+    assert (summary.networks, summary.runs) == (15, 90)
     assert (summary.seeds, summary.folds, summary.collapsed) == ((0,), tuple(range(6)), ())
     assert summary.definite == definite(study.statements)
     assert (summary.recipe.epochs, summary.dataset) == (GRID.train.epochs, "MNIST")
@@ -58,15 +58,14 @@ def test_summary_and_tables_agree() -> None:
     assert summary.classes == tuple("0123456789")
 
 
-def test_seeds_are_averaged_within_a_cell() -> None:
+def test_seeds_are_averaged_within_a_fold() -> None:
     params = grid(seeds=(7, 3))
-    first, second = (simulate_cells(MEANS, seed=seed).round(4) for seed in (1, 2))
+    first, second = (simulate_fold_means(MEANS, seed=seed).round(4) for seed in (1, 2))
     runs = tabulate_runs(params, np.hstack([first, second]))
     study = analyse(runs.sample(frac=1, random_state=5), params)
     fit = block_fit((first + second) / 2)
     assert study.networks.accuracy.tolist() == pytest.approx(fit.means)
-    assert study.summary.error_sd == pytest.approx(math.sqrt(fit.mse))
-    assert study.summary.df == 70
+    assert study.summary.half_width == pytest.approx(fit.gap_half_width(0.95))
 
 
 def test_criteria_are_those_of_the_parameters_and_means_are_over_runs_that_did_not_collapse() -> None:
@@ -77,7 +76,7 @@ def test_criteria_are_those_of_the_parameters_and_means_are_over_runs_that_did_n
     study = analyse(runs, params)
     summary, row = study.summary, study.networks.iloc[0]
     assert (summary.target, summary.margin, summary.confidence) == (0.98, 0.002, 0.9)
-    assert (summary.df, summary.collapsed) == (1, ())
+    assert summary.collapsed == ()
     assert summary.half_width is not None  # one degree of freedom suffices
     assert [row.accuracy, row.validation_loss, row.train_accuracy] == pytest.approx([0.585, 0.06, 0.97])
     correct, images = runs.test_correct[:2].sum(), runs.test_images[:2].sum()
@@ -90,8 +89,8 @@ def test_sensitive_statements_become_undecided_without_overlap(margin: float) ->
     """Nadeau & Bengio 2003: 1/folds + validation/training images, which are 10,000 and 50,000."""
     params = changed(GRID, compare=GRID.compare.model_copy(update={"margin": float(margin)}))
     runs, networks = simulate(params), params.networks()
-    cells = (runs.validation_correct / 10_000).to_numpy().reshape(15, 6)
-    wider = replace(block_fit(cells), variance_factor=1 / 6 + 1 / 5)
+    fold_means = (runs.validation_correct / 10_000).to_numpy().reshape(15, 6)
+    wider = replace(block_fit(fold_means), variance_factor=1 / 6 + 1 / 5)
     study = analyse(runs, params)
     other = estimate(wider, networks, planned_contrasts(networks), params.compare.margin, 0.95)
     expected = study.effects.effect[(study.effects.verdict != "undecided") & (other.verdict == "undecided")]
@@ -120,18 +119,17 @@ def test_a_collapsed_run_is_named_and_its_network_left_out() -> None:
     study = collapse(simulate(), {(bad, 2): 1_135, (bad, 4): 980})
     summary, row = study.summary, study.networks.set_index("network").loc[bad]
     assert [(run.network, run.seed, run.fold) for run in summary.collapsed] == [(bad, 0, 2), (bad, 0, 4)]
-    assert (row.collapsed, row.runs, row.tier, row.share) == (2, 6, "undecided", 0)
-    assert not row.chosen | row.likely | row.meets_target
+    assert (row.collapsed, row.runs, row.tier, row.repeat_share) == (2, 6, "undecided", 0)
+    assert not row.chosen | row.likely
     assert math.isnan(row.accuracy_low)
     runs = simulate()
     accuracies = runs.validation_correct[runs.network == bad].to_numpy() / 10_000
     assert row.accuracy == pytest.approx(np.delete(accuracies, [2, 4]).mean())
-    assert summary.df == 65
     assert bad in summary.undecided
     assert study.effects.set_index("effect").loc["kernel large-medium"].layouts == 4
     assert summary.interaction is not None
     assert len(summary.interaction.by_layout) == 4
-    assert study.networks.meets_target.dtype == study.networks.chosen.dtype == bool
+    assert study.networks.chosen.dtype == bool
     lost = collapse(simulate(), {(bad, fold): 1_135 for fold in range(6)})
     assert math.isnan(lost.networks.set_index("network").loc[bad].accuracy)
     with pytest.raises(UserError, match="every network has a collapsed run"):
@@ -142,12 +140,12 @@ def test_one_fold_gives_means_and_leaves_everything_undecided() -> None:
     params = grid(folds=1)
     study = analyse(simulate(params), params)
     assert study.networks.accuracy.between(0.98, 1).all()
-    assert study.networks[["accuracy_low", "best_low", "best_high", "loss_least"]].isna().all(axis=None)
+    assert study.networks[["accuracy_low", "gap_low", "gap_high"]].isna().all(axis=None)
     assert study.effects.estimate.notna().all()
     assert study.effects[["lower", "upper"]].isna().all(axis=None)
     summary = study.summary
     assert summary.definite == summary.likely_choices == summary.good == ()
-    assert summary.chosen is summary.half_width is summary.error_sd is summary.likely_share is None
+    assert summary.chosen is summary.half_width is summary.likely_share is None
     assert summary.interaction is None
 
 
@@ -171,7 +169,7 @@ def test_zero_error_variance_and_incomplete_tables_are_refused() -> None:
 def test_effects_on_time_are_log_ratios() -> None:
     networks = GRID.networks()
     truth = np.log([10 * 1.8 ** (n.kernel == "large") * 2 ** (n.conv_layers - 1) for n in networks])
-    times = simulate().assign(training_seconds=np.exp(simulate_cells(truth, noise=0.02)).reshape(-1))
+    times = simulate().assign(training_seconds=np.exp(simulate_fold_means(truth, noise=0.02)).reshape(-1))
     table = effects_on_time(times.sample(frac=1, random_state=0), networks, 0.95).set_index("effect")
     for name, ratio in (("kernel large-medium", 1.8), ("conv 3-2", 2), ("linear 2-1", 1)):
         row = table.loc[name]

@@ -37,7 +37,6 @@ def make_repository(folder: Path) -> Path:
     choice = Choice.read(folder / PLOTS / "choice.json")
     agreement = {
         "images": 10_000,
-        "labels_equal": 10_000,
         "logits_differ_by_less_than": 1e-4,
         "correct": 9860,
     }

@@ -19,7 +19,7 @@ from mnist_cnn.core.paths import EVALUATION, PREPARED, TIMING, TRAINING
 from mnist_cnn.core.tables import write_table
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.statistics.confusion import confusion, missed_by_all
-from mnist_cnn.statistics.runs import EVALUATED, describe
+from mnist_cnn.statistics.runs import EVALUATED, network_columns
 from mnist_cnn.statistics.study import analyse
 from tests.support.params import changed, write_params
 from tests.support.repositories import TOP
@@ -89,7 +89,7 @@ def grid(
     return changed(PARAMS, models=architectures, kernels=kernels, compare=compare, **runs)
 
 
-def simulate_cells(
+def simulate_fold_means(
     means: ArrayLike, folds: int = 6, noise: float = RUN_SD, seed: int = 0
 ) -> NDArray[np.float64]:
     """Adds noise, and an effect of each fold, to true means; shape (networks, folds)."""
@@ -107,7 +107,7 @@ def tabulate_runs(params: Params, accuracies: NDArray[np.float64]) -> pd.DataFra
             counts = round(images * accuracy), images, 3.3 * (1 - accuracy), round(tests * accuracy), tests
             rows.append(
                 {
-                    **describe(network),
+                    **network_columns(network),
                     **{"seed": seed, "fold": fold},
                     **dict(zip(EVALUATED, counts, strict=True)),
                     **{"train_loss": 2 * (1 - accuracy), "train_accuracy": accuracy + 0.004},
@@ -160,7 +160,7 @@ def sample(case: str = "usual") -> Sample:
         runs.loc[range(count), "validation_correct"] = 1135
     study = analyse(runs, params)
     curves = [
-        simulate_curve(params, true_accuracy(network)).assign(**describe(network))
+        simulate_curve(params, true_accuracy(network)).assign(**network_columns(network))
         for network in params.networks()
     ]
     columns = ["network", "model", "kernel", "kernel_size", *curves[0].columns[:5]]

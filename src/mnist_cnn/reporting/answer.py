@@ -18,7 +18,7 @@ def pareto_front(networks: pd.DataFrame) -> pd.DataFrame:
 
     Networks with a collapsed run are left out, as in all comparisons.
     """
-    ordered = networks.dropna(subset="difference").sort_values(
+    ordered = networks.dropna(subset="gap").sort_values(
         ["multiply_accumulates", "accuracy"], ascending=[True, False]
     )
     best_so_far = ordered["accuracy"].cummax().shift(fill_value=-1.0)
@@ -40,7 +40,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
-    compared = [row for row in networks if row["difference"] is not None]
+    compared = [row for row in networks if row["gap"] is not None]
     below = [row for row in compared if row["multiply_accumulates"] < chosen["multiply_accumulates"]]
     cheaper = max(below, key=lambda row: row["multiply_accumulates"], default=None)
     if summary.chosen is None:

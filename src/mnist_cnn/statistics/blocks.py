@@ -1,8 +1,8 @@
-"""The randomised complete block design, `cell = network + fold + error`, and its critical values.
+"""The randomised complete block design, `fold mean = network + fold + error`, and its critical values.
 
-A cell (network, fold) is the mean over the seeds. Run f of every network is validated on the same images, so
-the fold is a block: what makes it easy for all networks cancels in their differences. The error of a cell
-contains the noise of seeds and folds, whatever the share of each.
+A fold mean is the mean over the seeds of one network on one fold. Fold f of every network has the same
+validation images, so the fold is a block: what makes it easy for all networks cancels in their differences.
+The error of a fold mean contains the noise of seeds and folds, whatever the share of each.
 
 Sums that decide something are computed by `math.fsum` or element by element, and critical values are rounded,
 because the last bit of a logarithm depends on the processor.
@@ -22,13 +22,13 @@ DECIMALS = 12  # of an accuracy; further digits are rounding errors
 
 @dataclass(frozen=True, eq=False)
 class BlockFit:
-    """The fitted block model, in the unit of the cells.
+    """The fitted block model, in the unit of the fold means.
 
     Attributes:
         means: Mean of each network over the folds, shape (networks,).
-        mse: Error variance of one cell; NaN with one fold, from which it cannot be estimated.
+        mse: Error variance of one fold mean; NaN with one fold, from which it cannot be estimated.
         df: Degrees of freedom of `mse`.
-        fold_variance: Variance of a network's cells over the folds, the effect of the fold included; pooled.
+        fold_variance: Variance of a network's fold means, the effect of the fold included; pooled.
         folds: Number of folds.
         variance_factor: Variance of a mean divided by the error variance. 1/folds holds for networks trained
             on these images; 1/folds + validation/training images, for networks trained on other images drawn
@@ -61,23 +61,19 @@ class BlockFit:
         """W, the half-width of the gaps of all networks to the best one (Dunnett, one-sided)."""
         return gap_critical(len(self.means), self.df, confidence) * math.sqrt(2) * self.standard_error
 
-    def pair_half_width(self, confidence: float) -> float:
-        """Half-width of the differences of all pairs of networks, simultaneously (Tukey)."""
-        return pair_critical(len(self.means), self.df, confidence) * math.sqrt(2) * self.standard_error
 
-
-def block_fit(cells: FloatArray) -> BlockFit:
+def block_fit(fold_means: FloatArray) -> BlockFit:
     """Fits network + fold + error by least squares, which means suffice for in a balanced design.
 
     With a single network no fold effect can be separated: the error is the whole spread over the folds.
 
     Args:
-        cells: One finite value per network and fold, shape (networks, folds): fractions, or log seconds.
+        fold_means: One finite value per network and fold, shape (networks, folds): fractions, or log seconds.
     """
-    assert np.isfinite(cells).all(), "complete and finite"
-    networks, folds = cells.shape
-    means = np.array([math.fsum(row) / folds for row in cells])
-    deviations = cells - means[:, None]
+    assert np.isfinite(fold_means).all(), "complete and finite"
+    networks, folds = fold_means.shape
+    means = np.array([math.fsum(row) / folds for row in fold_means])
+    deviations = fold_means - means[:, None]
     fold_effect = deviations.mean(axis=0) if networks > 1 else np.zeros(folds)
     df = max(networks - 1, 1) * (folds - 1)
     if df == 0:
@@ -91,14 +87,6 @@ def block_fit(cells: FloatArray) -> BlockFit:
 def t_critical(count: int, df: int, confidence: float) -> float:
     """Critical t of `count` simultaneous two-sided intervals (Bonferroni); NaN without degrees of freedom."""
     return round(float(stats.t.isf((1 - confidence) / (2 * count), df)), 9) if df and count else math.nan
-
-
-@cache
-def pair_critical(networks: int, df: int, confidence: float) -> float:
-    """Critical value for all pairs of networks (Tukey), in standard errors of a difference."""
-    if df == 0 or networks == 1:
-        return math.nan
-    return round(float(stats.studentized_range.ppf(confidence, networks, df)) / math.sqrt(2), 6)
 
 
 @cache

@@ -27,8 +27,9 @@ def compare_with_best(fit: BlockFit, networks: Sequence[Network], criteria: Crit
     of the gaps to the best hold simultaneously with `confidence`, and so do the upper ends; the intervals of
     the accuracies hold one by one.
 
-    Sources: Hsu 1984, constrained multiple comparisons with the best (`best_low`, `best_high`); Edwards & Hsu
-    1983 (`loss_least`: own mean - the least mean of those that may be the best + W).
+    Sources: Hsu 1984, constrained multiple comparisons with the best (`gap_high`: the highest other mean -
+    own mean + W); Edwards & Hsu 1983 (`gap_low`: the lowest mean of those that may be the best - own mean -
+    W).
 
     Args:
         fit: The block model of accuracies, fractions.
@@ -36,32 +37,27 @@ def compare_with_best(fit: BlockFit, networks: Sequence[Network], criteria: Crit
         criteria: Target, margin and confidence.
 
     Returns:
-        One row per network: network, accuracy_low, accuracy_high (interval of its accuracy), difference (to
-        the highest other mean), best_low, best_high (of true mean minus best other true mean), loss_least
-        (upper end of true mean minus best true mean), tier, meets_target, chosen, comparison_half_width
-        (networks whose bars of this half-width do not overlap differ). With one fold the numbers are NaN, the
-        tiers undecided, and nothing is chosen.
+        One row per network: network, accuracy_low, accuracy_high (interval of its accuracy), gap (highest
+        mean - own mean), gap_low, gap_high (interval of the highest true mean - own true mean, at least 0),
+        tier, chosen. With one fold the intervals are NaN, the tiers undecided, and nothing is chosen.
     """
     half = fit.gap_half_width(criteria.confidence)
     accuracy_half = fit.accuracy_half_width(criteria.confidence)
     difference = _difference_to_best_other(fit.means)
     may_be_best = difference + half >= 0
-    loss = fit.means - np.min(fit.means, where=may_be_best, initial=math.inf) + half
-    meets_target, good = _good_enough(fit, fit.means, criteria)
-    worse = np.round(loss, DECIMALS) < -criteria.margin
+    gap_low = np.min(fit.means, where=may_be_best, initial=math.inf) - fit.means - half
+    good = _good_enough(fit, fit.means, criteria)
+    worse = np.round(gap_low, DECIMALS) > criteria.margin
     return pd.DataFrame(
         {
             "network": [network.name for network in networks],
-            "accuracy_low": fit.means - accuracy_half,
+            "accuracy_low": np.maximum(fit.means - accuracy_half, 0),
             "accuracy_high": np.minimum(fit.means + accuracy_half, 1),
-            "difference": difference,
-            "best_low": np.minimum(0, difference - half),
-            "best_high": np.maximum(0, difference + half),
-            "loss_least": loss,
+            "gap": fit.means.max() - fit.means,
+            "gap_low": np.maximum(gap_low, 0),
+            "gap_high": np.maximum(half - difference, 0),
             "tier": np.select([good, worse], ["good", "worse"], "undecided"),
-            "meets_target": meets_target,
             "chosen": np.arange(len(networks)) == _choose(good, networks),
-            "comparison_half_width": fit.pair_half_width(criteria.confidence) / 2,
         }
     )
 
@@ -77,13 +73,14 @@ def _difference_to_best_other(means: FloatArray) -> FloatArray:
 
 def _good_enough(
     fit: BlockFit, means: FloatArray, criteria: Criteria, width_factors: FloatArray | float = 1.0
-) -> tuple[BoolArray, BoolArray]:
-    """Whether networks meet the target, and are good enough; for means of shape (..., networks)."""
+) -> BoolArray:
+    """Whether networks meet the target and lose less than the margin; for means of shape (..., networks)."""
     half = fit.gap_half_width(criteria.confidence) * width_factors
     lower = means - fit.accuracy_half_width(criteria.confidence)
     meets_target = np.round(lower, DECIMALS) >= criteria.target_accuracy
-    gap_low = np.round(_difference_to_best_other(means) - half, DECIMALS)
-    return meets_target, meets_target & (gap_low > -criteria.margin)
+    gap_high = np.round(half - _difference_to_best_other(means), DECIMALS)
+    good: BoolArray = meets_target & (gap_high < criteria.margin)
+    return good
 
 
 def _choose(good: BoolArray, networks: Sequence[Network]) -> NDArray[np.intp]:
@@ -131,8 +128,8 @@ def predict_choices(fit: BlockFit, networks: Sequence[Network], criteria: Criter
     if df and residuals.any():
         shrinkage = min(1, df * fit.mse / fit.folds / math.fsum(residuals * residuals))
     means = fit.means - shrinkage * residuals + math.sqrt(VARIANCE_FACTOR * fit.mse / fit.folds) * draws
-    _, good = _good_enough(fit, means, criteria, width_factors)
-    counts = np.bincount(_choose(good, networks), minlength=len(networks) + 1)
+    choices = _choose(_good_enough(fit, means, criteria, width_factors), networks)
+    counts = np.bincount(choices, minlength=len(networks) + 1)
     names = [*(network.name for network in networks), NO_CHOICE]
     order = np.argsort(-counts, kind="stable")
     return {names[index]: int(counts[index]) / REPEATS for index in order if counts[index]}

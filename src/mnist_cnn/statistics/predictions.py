@@ -8,7 +8,7 @@ from mnist_cnn.core.files import read_tensors, reading
 from mnist_cnn.core.mnist import CLASSES, NOT_CLASSIFIED, TRAIN_IMAGES
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EVALUATION
-from mnist_cnn.statistics.runs import describe
+from mnist_cnn.statistics.runs import network_columns
 
 
 def load_predictions(params: Params) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -43,12 +43,12 @@ def tabulate_predictions(
         folds: The fold of each training image, shape (60000,).
 
     Returns:
-        Columns: those of `describe`; seed, fold; image (its index), actual and predicted (class numbers),
-        probability of the predicted class, and correct.
+        Columns: those of `network_columns`; seed, fold; image (its index), actual and predicted (class
+        numbers), probability of the predicted class, and correct.
     """
     labels, probabilities = load_predictions(params)
     network, seed, image = np.nonzero(labels != NOT_CLASSIFIED)
-    networks = pd.DataFrame([describe(network) for network in params.networks()])
+    networks = pd.DataFrame([network_columns(network) for network in params.networks()])
     predictions = pd.DataFrame(
         {
             "seed": np.array(params.train.seeds)[seed],

@@ -29,8 +29,8 @@ CURVE = ["epoch", *TRAIN_VALUES, "validation_loss", "validation_accuracy"]
 EVALUATED = ["validation_correct", "validation_images", "validation_loss", "test_correct", "test_images"]
 
 
-def describe(network: Network) -> dict[str, Any]:
-    """Returns the columns of a table that describe a network."""
+def network_columns(network: Network) -> dict[str, Any]:
+    """Returns the columns of a table that network_columns a network."""
     return {
         "network": network.name,
         "model": network.model,
@@ -66,9 +66,9 @@ def _subdirectories(path: Path) -> list[Path]:
 def load_runs(params: Params) -> pd.DataFrame:
     """Returns one row per run, in the order of networks, seeds and folds.
 
-    Columns: those of `describe`; seed, fold; numbers of correct predictions and of images, on the validation
-    fold and on the run's share of the test images; the validation loss in nats; loss and accuracy on the
-    training images at the end of training.
+    Columns: those of `network_columns`; seed, fold; numbers of correct predictions and of images, on the
+    validation fold and on the run's share of the test images; the validation loss in nats; loss and accuracy
+    on the training images at the end of training.
 
     Raises:
         UserError: Runs are missing, or occur twice.
@@ -76,7 +76,7 @@ def load_runs(params: Params) -> pd.DataFrame:
     evaluated = _stack(params, EVALUATION, "runs.csv", EVALUATED)
     curves = _stack(params, TRAINING, "curves.csv", CURVE, rows_per_run=params.train.curve_points)
     ends = curves.groupby(RUN, sort=False).tail(1)[[*RUN, *TRAIN_VALUES]]
-    columns = [*describe(params.networks()[0]), "seed", "fold", *EVALUATED, *TRAIN_VALUES]
+    columns = [*network_columns(params.networks()[0]), "seed", "fold", *EVALUATED, *TRAIN_VALUES]
     return evaluated.merge(ends, on=RUN, how="left")[columns]
 
 
@@ -129,7 +129,7 @@ def _stack(
         path = directory / network.path / file
         exists = path.exists()
         table = _read_numbers(path, [*RUN[1:], *columns]) if exists else pd.DataFrame(columns=RUN[1:])
-        tables.append(table.assign(**describe(network)))
+        tables.append(table.assign(**network_columns(network)))
     expected = list(product((network.name for network in networks), train.seeds, train.folds))
     stacked = pd.concat(tables)
     counts = Counter(stacked[RUN].itertuples(index=False, name=None))

@@ -17,7 +17,7 @@ from mnist_cnn.documents import Run, StudySummary
 from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import compare_with_best, likely_choices, predict_choices
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
-from mnist_cnn.statistics.runs import RUN, describe
+from mnist_cnn.statistics.runs import RUN, network_columns
 
 COLLAPSED_BELOW = (
     0.2  # a constant prediction is right in at most 11.4 % of MNIST; a trained network, above 90 %
@@ -103,9 +103,8 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
     shares = predict_choices(fit, compared, criteria)
     likely = likely_choices(shares)
     table = _tabulate(runs, networks, comparison, criteria)
-    table["share"] = [shares.get(name, 0.0) for name in table.network]
+    table["repeat_share"] = [shares.get(name, 0.0) for name in table.network]
     table["likely"] = table.network.isin(likely)
-    has_error = fit.df > 0
     summary = StudySummary(
         networks=len(networks),
         runs=len(runs),
@@ -115,9 +114,7 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
         target=criteria.target_accuracy,
         margin=criteria.margin,
         confidence=criteria.confidence,
-        df=fit.df,
-        error_sd=math.sqrt(fit.mse) if has_error else None,
-        half_width=fit.gap_half_width(criteria.confidence) if has_error else None,
+        half_width=fit.gap_half_width(criteria.confidence) if fit.df else None,
         chosen=next(iter(table.network[table.chosen]), None),
         most_accurate=_most_accurate(fit, compared).name,
         good=tuple(table.network[table.tier == "good"]),
@@ -169,7 +166,7 @@ def _fit(runs: pd.DataFrame, networks: Sequence[Network]) -> BlockFit:
     """Fits the means over the seeds; refuses runs that allow no comparison."""
     if not networks:
         raise UserError("every network has a collapsed run: choose a smaller train.learning_rate")
-    fit = block_fit(_cells(runs).loc[[network.name for network in networks]].to_numpy())
+    fit = block_fit(_fold_means(runs).loc[[network.name for network in networks]].to_numpy())
     if fit.mse <= MIN_ERROR_SD**2:
         raise UserError(
             f"zero error variance: {len(networks)} networks differ by the same amounts in each of {fit.folds}"
@@ -189,17 +186,16 @@ def _tabulate(
     """Joins the means of all networks with the comparison of those that have no collapsed run."""
     rows = [_measure(network, runs[runs.network == network.name], criteria) for network in networks]
     table = pd.DataFrame(rows).merge(comparison, how="left", on="network")
-    table = table.fillna({"tier": "undecided", "meets_target": False, "chosen": False})
-    return table.astype({"meets_target": bool, "chosen": bool})
+    return table.fillna({"tier": "undecided", "chosen": False}).astype({"chosen": bool})
 
 
 def _measure(network: Network, runs: pd.DataFrame, criteria: Criteria) -> dict[str, Any]:
     """Averages the runs of a network that did not collapse; their shares of the test images are disjoint."""
     valid = runs[~_collapsed(runs)]
-    row = describe(network) | {"runs": len(runs), "collapsed": len(runs) - len(valid)}
+    row = network_columns(network) | {"runs": len(runs), "collapsed": len(runs) - len(valid)}
     if valid.empty:
         return row
-    row["accuracy"] = float(block_fit(_cells(valid).to_numpy()).means[0])
+    row["accuracy"] = float(block_fit(_fold_means(valid).to_numpy()).means[0])
     means = ("validation_loss", "train_accuracy")
     row |= {name: math.fsum(valid[name]) / len(valid) for name in means if name in valid}
     if "test_correct" in valid:
@@ -213,7 +209,7 @@ def _collapsed(runs: pd.DataFrame) -> "pd.Series[bool]":
     return runs.validation_correct < COLLAPSED_BELOW * runs.validation_images
 
 
-def _cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """Averages the seeds within each cell: one row per network, one column per fold."""
+def _fold_means(runs: pd.DataFrame) -> pd.DataFrame:
+    """Averages over the seeds: one row per network, one column per fold."""
     sums = runs.groupby(["network", "fold"])[["validation_correct", "validation_images"]].sum()
     return (sums.validation_correct / sums.validation_images).unstack()

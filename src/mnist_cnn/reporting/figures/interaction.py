@@ -10,7 +10,6 @@ from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import COLOURS, DASHES, MARKERS
 
 NAME_GAP = 0.065  # between the names of two layouts, as a share of the height of the axes
-DODGE = 0.14  # from the first layout to the last, so that their intervals do not hide each other
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
@@ -26,7 +25,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
 
 @style.figure_style()
 def draw(networks: pd.DataFrame) -> Figure:
-    """Draws accuracy by kernel size, one line per layout, with comparison intervals.
+    """Draws accuracy by kernel size, one line per layout.
 
     Args:
         networks: plots/networks.csv.
@@ -41,26 +40,22 @@ def draw(networks: pd.DataFrame) -> Figure:
     figure = style.new_figure(max(4.4, 0.9 + 0.28 * len(models)))
     axes = figure.subplots()
     convs, linears = (sorted(set(networks[name])) for name in ("conv_layers", "linear_layers"))
-    shifts = np.linspace(-DODGE / 2, DODGE / 2, len(models)) if len(models) > 1 else [0.0]
     ends, colours = [], []
-    for model, shift in zip(models, shifts, strict=True):
+    for model in models:
         rows = networks[networks["model"] == model].sort_values("kernel_size")
         linear = linears.index(rows["linear_layers"].iloc[0])
         colours.append(COLOURS[convs.index(rows["conv_layers"].iloc[0]) % len(COLOURS)])
         ends.append(100 * float(rows["accuracy"].iloc[-1]))
-        axes.errorbar(
-            [sizes.index(size) + shift for size in rows["kernel_size"]],
+        axes.plot(
+            [sizes.index(size) for size in rows["kernel_size"]],
             100 * rows["accuracy"],
-            100 * rows["comparison_half_width"],
             color=colours[-1],
             linestyle=DASHES[linear % len(DASHES)],
             marker=MARKERS[linear % len(MARKERS)],
             markersize=8,
             linewidth=2,
-            elinewidth=1,
         )
-    percent, half = 100 * networks["accuracy"], 100 * networks["comparison_half_width"].fillna(0)
-    low, high = style.padded_limits(pd.concat([percent - half, percent + half]), 0.04)
+    low, high = style.padded_limits(100 * networks["accuracy"])
     axes.set_ylim(low, high)
     style.percent_axis(axes.yaxis)
     for model, y, colour in zip(models, spread(ends, NAME_GAP * (high - low)), colours, strict=True):

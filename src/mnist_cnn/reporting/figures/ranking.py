@@ -1,4 +1,4 @@
-"""The networks by falling accuracy, with comparison intervals."""
+"""The networks by falling accuracy, with the intervals of their gaps to the best one."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,27 +12,28 @@ ROW = 0.29  # inches
 
 @style.figure_style()
 def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
-    """Draws one row per network: its accuracy with its comparison interval, the most accurate first.
+    """Draws one row per network, the most accurate first: its accuracy, and the interval of its gap.
 
     Args:
         networks: plots/networks.csv.
         summary: The margin, the target and the most accurate network.
 
     Returns:
-        The figure. Networks whose bars do not overlap differ; colour and marker are the tier; a ring and bold
-        type mark the chosen network.
+        The figure. A bar lies left of the accuracy of the most accurate network by the ends of the interval
+        of the gap; colour and marker are the tier; a ring and bold type mark the chosen network.
     """
     networks = networks.sort_values("accuracy", ascending=False, kind="stable")
     figure = style.new_figure(1.15 + ROW * len(networks))
     axes = figure.subplots()
-    percent, half = 100 * networks["accuracy"], 100 * networks["comparison_half_width"].fillna(0)
-    axes.set_xlim(*style.padded_limits(pd.concat([percent - half, percent + half]), 0.04))
+    lowest = networks["accuracy"] + networks["gap"] - networks["gap_high"]  # NaN with one fold
+    axes.set_xlim(*style.padded_limits(100 * pd.concat([networks["accuracy"], lowest]), 0.04))
     style.percent_axis(axes.xaxis)
     style.draw_margin_and_target(axes, networks, summary, "x")
     for y, row in enumerate(style.rows(networks)):
         tier, value = TIERS[row.tier], 100 * row.accuracy
-        width = 100 * row.comparison_half_width  # NaN draws nothing
-        axes.hlines(y, value - width, value + width, color=tier.colour, linewidth=6, alpha=0.4, zorder=2)
+        best = row.accuracy + row.gap
+        bar = 100 * (best - row.gap_high), 100 * (best - row.gap_low)  # NaN draws nothing
+        axes.hlines(y, *bar, color=tier.colour, linewidth=6, alpha=0.4, zorder=2)
         axes.plot(value, y, marker=tier.marker, color=tier.colour, markersize=9, zorder=3)
         if row.chosen:
             axes.plot(value, y, "o", color=INK, fillstyle="none", markersize=15, markeredgewidth=2)
