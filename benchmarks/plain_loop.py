@@ -1,4 +1,4 @@
-"""A plain PyTorch training loop: torchvision's data set, a DataLoader, image after image, all threads."""
+"""A plain PyTorch training loop: torchvision's data set, a DataLoader of single images, all threads."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Python processes of their own: with the pinned numerics, or with those that the libraries choose."""
+"""Python processes with portable numerics, or with native ones, which the libraries choose."""
 
 import os
 import pickle

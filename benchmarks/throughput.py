@@ -1,4 +1,4 @@
-"""Training of each network, compared with a plain loop and with the fastest convolution of the machine."""
+"""The speed of training, relative to a plain PyTorch loop and to the fastest convolution of the machine."""
 
 import time
 from collections.abc import Callable
@@ -92,8 +92,8 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         flops = flops_per_image(network)
         found[network.name] = {
             "images_per_second": median(ours),
-            "idiom_images_per_second": median(theirs),
-            "times_idiom": median(a / b for a, b in zip(ours, theirs, strict=True)),
+            "plain_loop_images_per_second": median(theirs),
+            "times_plain_loop": median(a / b for a, b in zip(ours, theirs, strict=True)),
             "flops_per_image": flops,
             "share_of_peak": flops * median(ours) / CORES / peak,
         }

@@ -1,9 +1,9 @@
-"""Trains a network once more, on all training images, and writes it for others to use.
+"""Trains a network on all training images, and exports it.
 
-Without options the network and recipe of plots/choice.json; with --model and --kernel any other network of
-params.yaml, with its `train`. Reads data/prepared too.
-Writes into data/export, or another directory: model.safetensors; model.onnx, which takes raw pixels; and
-agreement.json: what ONNX Runtime and PyTorch agree on, and how many test images are classified correctly.
+Reads data/prepared and plots/choice.json, which names the network and its training parameters. With --model
+and --kernel it exports another network of params.yaml instead, to exports/MODEL-KERNEL.
+Writes into data/export: model.safetensors; model.onnx, whose input is raw pixels; and agreement.json, the
+comparison of ONNX Runtime with PyTorch and the number of test images that are classified correctly.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from mnist_cnn.learning.network import load_network, predict_logits
 from mnist_cnn.learning.training import train_on_all_images
 from mnist_cnn.onnx_graph import IR_VERSION, OPSET, build_graph
 
-EXPORTS = Path("exports")  # for networks that are requested by name; git ignores it
+EXPORTS = Path("exports")  # for networks other than the chosen one; git ignores it
 SEED = 0
 MAX_LOGIT_DIFFERENCE = 1e-3  # rounding gives 1e-5 of logits up to 50, with other bits on each processor
 BATCHES = 10
@@ -47,19 +47,18 @@ class ExportRequest(NamedTuple):
 
 def read_request() -> ExportRequest:
     """Reads the command line, and choice.json or params.yaml."""
-    parser = argparse.ArgumentParser(description="Train a network on all training images, for others to use.")
-    parser.add_argument("--model", help="a key of `models` in params.yaml; without it the chosen network")
+    parser = argparse.ArgumentParser(description="Train a network on all training images, and export it.")
+    parser.add_argument("--model", help="a key of `models` in params.yaml (default: the chosen network)")
     parser.add_argument("--kernel", help="a key of `kernels` in params.yaml")
-    parser.add_argument("--to", type=Path, help=f"a directory; default {EXPORT}, or {EXPORTS}/MODEL-KERNEL")
     arguments = parser.parse_args()
     if (arguments.model is None) != (arguments.kernel is None):
-        parser.error("--model and --kernel belong together")
+        parser.error("--model and --kernel must be given together")
     if arguments.model is None:
         choice = Choice.read(PLOTS / "choice.json")
-        return ExportRequest(choice.network, choice.recipe, choice.dataset, arguments.to or EXPORT)
+        return ExportRequest(choice.network, choice.recipe, choice.dataset, EXPORT)
     params = load_params()
     network = params.network(arguments.model, arguments.kernel)
-    return ExportRequest(network, params.train, params.data.dataset, arguments.to or EXPORTS / network.name)
+    return ExportRequest(network, params.train, params.data.dataset, EXPORTS / network.name)
 
 
 def onnx_logits(model: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -78,22 +77,24 @@ def check_agreement(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> N
     They are not written to a file, because they depend on the processor.
 
     Raises:
-        UserError: A label differs, or a logit by more than rounding explains.
+        UserError: A predicted label differs, or a logit differs by more than rounding explains.
     """
     labels, largest = int((ours.argmax(1) != theirs.argmax(1)).sum()), float(np.abs(ours - theirs).max())
     found = (
-        f"ONNX Runtime and PyTorch differ in {labels} of {len(ours)} labels and by {largest:.1e} in a logit"
+        f"ONNX Runtime and PyTorch predict {labels} of {len(ours)} labels differently; "
+        f"the largest difference of a logit is {largest:.1e}"
     )
     if labels or not largest < MAX_LOGIT_DIFFERENCE:
-        raise UserError(f"{found}: must be 0 and below {MAX_LOGIT_DIFFERENCE:g}; try another onnxruntime")
+        limits = f"must be 0 and below {MAX_LOGIT_DIFFERENCE:g}"
+        raise UserError(f"{found}: {limits}; try another version of onnxruntime")
     print(found)
 
 
 def export(request: ExportRequest, data: TrainingSet, test: Images) -> tuple[dict[str, bytes], Agreement]:
-    """Trains the network, and writes it in both formats.
+    """Trains the network, and converts it to both formats.
 
     Returns:
-        The content of each file by its name; and their description, the same on every processor.
+        The content of each file by its name; and their description, which is the same on every processor.
     """
     network, recipe, dataset, _ = request
     with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
@@ -127,7 +128,7 @@ def main() -> None:
         write_bytes(request.directory / name, content)
     agreement.write(request.directory / "agreement.json")
     correct = f"{agreement.correct} of {agreement.images} test images correct"
-    print(f"{agreement.network}: {correct}; it is in {request.directory}")
+    print(f"{agreement.network}: {correct}; exported to {request.directory}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -64,20 +63,17 @@ def first_difference(committed: pd.DataFrame, repeated: pd.DataFrame) -> str | N
     Returns:
         None if all numbers are equal; otherwise the first run that differs, and the largest difference.
     """
-    both = committed[RUN + COUNTS].merge(repeated[RUN + COUNTS], on=RUN, how="outer", suffixes=("", "_now"))
-    both = both.sort_values(RUN)
-    differences = pd.concat([both[name] - both[f"{name}_now"] for name in COUNTS], axis=1).abs()
-    different = both[differences.isna().any(axis=1) | (differences > 0).any(axis=1)]
-    if different.empty:
+    before, now = (table.set_index(RUN)[COUNTS].sort_index() for table in (committed, repeated))
+    if not before.index.equals(now.index):
+        return "the committed table has other seeds and folds"
+    differences = (before - now).abs()
+    if not differences.any(axis=None):
         return None
-    first, largest = different.iloc[0], float(differences.to_numpy().max())
-    name = f"seed {first['seed']:.0f}, fold {first['fold']:.0f}"
-    if np.isnan(largest):
-        return f"{name}: this run exists only once"
-    before, now = (float(first[column]) for column in ("validation_correct", "validation_correct_now"))
+    seed, fold = differences.any(axis=1).idxmax()
+    first, again = (table.loc[(seed, fold), "validation_correct"] for table in (before, now))
     return (
-        f"{name}: {before:.0f} validation images were correct, now {now:.0f} are; "
-        f"the largest difference of a run is {largest:.0f} images"
+        f"seed {seed}, fold {fold}: {first} validation images were correct, now {again} are; "
+        f"the largest difference of a run is {differences.to_numpy().max()} images"
     )
 
 

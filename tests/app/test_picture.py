@@ -160,7 +160,7 @@ BLANK: dict[str, Callable[[], Array]] = {
 
 @pytest.mark.parametrize("name", BLANK)
 def test_blank_picture_has_no_digit(name: str) -> None:
-    with pytest.raises(PictureError, match="nothing stands out"):
+    with pytest.raises(PictureError, match="no ink was found"):
         to_digit(to_picture(BLANK[name]()))
 
 

@@ -1,4 +1,4 @@
-"""The command `mnist-cnn`: it reads digits in pictures, or writes a page to draw digits on."""
+"""The command `mnist-cnn`: predicts the digits in pictures, or writes a page to draw digits on."""
 
 import argparse
 import os
@@ -34,10 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mnist-cnn", description=__doc__)
     subcommands = parser.add_subparsers(dest="subcommand", required=True)
     predict = subcommands.add_parser("predict", help="predict the digit in each picture")
-    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - for stdin")
+    predict.add_argument(
+        "pictures", nargs="+", metavar="PICTURE", help="a file, a folder, or - (standard input)"
+    )
     predict.add_argument("--model", type=Path, default=EXPORT / "model.onnx", help="default: %(default)s")
-    predict.add_argument("--json", action="store_true", help="print all probabilities, as a list of objects")
-    demo = subcommands.add_parser("demo", help="write a page on which every network reads what you draw")
+    predict.add_argument("--json", action="store_true", help="print all probabilities as JSON")
+    demo = subcommands.add_parser("demo", help="write a page on which all networks classify your drawing")
     demo.add_argument("--output", type=Path, default=Path("demo.html"), help="default: %(default)s")
-    demo.add_argument("--no-open", dest="open", action="store_false", help="do not open it in the browser")
+    demo.add_argument("--no-open", dest="open", action="store_false", help="do not open a browser")
     return parser

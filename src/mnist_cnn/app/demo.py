@@ -1,4 +1,4 @@
-"""A page on which every network of the study classifies what is drawn; it needs no connection."""
+"""A page on which all networks of the study classify a drawing; it works without a connection."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ def write_demo(output: Path, open_browser: bool) -> None:
 
 
 def render_page(content: dict[str, Any]) -> str:
-    """Renders the page from what `study_content` returns; the names in it are text, never HTML."""
+    """Renders the page from what `study_content` returns; names are escaped."""
     parts = {name: (TEMPLATES / f"demo{name}").read_text("utf-8") for name in (".css", ".js", "_worker.js")}
     digests = {name: hashlib.sha256(part.encode()).digest() for name, part in parts.items()}
     page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
@@ -56,7 +56,7 @@ def render_page(content: dict[str, Any]) -> str:
 
 
 def study_content(params: Params) -> dict[str, Any]:
-    """Reads what the page shows: the weights of each network's first run, and the hard test images.
+    """Reads what the page shows: the weights of each network's first run, and difficult test images.
 
     Raises:
         UserError: A file is missing or invalid, or belongs to a study with other parameters.
@@ -88,7 +88,7 @@ def study_content(params: Params) -> dict[str, Any]:
 
 
 def pack_network(network: Network, weights: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Returns the layers of a network in the order in which the page reads them."""
+    """Returns the layers of a network in the format that the page reads."""
     tensors = [weights[name] for name in network.tensors]
     layers = [_pack_layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
     return {
@@ -100,7 +100,7 @@ def pack_network(network: Network, weights: dict[str, NDArray[Any]]) -> dict[str
 
 
 def hard_images(test: Images, predictions: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """Returns the test images that most networks misclassify, the hardest first.
+    """Returns the test images that most networks misclassify, those with the most errors first.
 
     Args:
         test: The n test images.
@@ -109,11 +109,7 @@ def hard_images(test: Images, predictions: NDArray[np.uint8]) -> list[dict[str, 
     wrong = (predictions != test.labels).sum(axis=0)
     hardest = np.argsort(-wrong, kind="stable")[:MAX_HARD_IMAGES]
     return [
-        {
-            "label": int(test.labels[index]),
-            "predictions": predictions[:, index].tolist(),
-            "pixels": _encode(test.pixels[index]),
-        }
+        {"label": int(test.labels[index]), "pixels": _encode(test.pixels[index])}
         for index in hardest
         if 2 * wrong[index] > len(predictions)
     ]
@@ -122,7 +118,7 @@ def hard_images(test: Images, predictions: NDArray[np.uint8]) -> list[dict[str, 
 def _pack_layer(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> dict[str, Any]:
     """Packs a layer with 16 bits per weight."""
     outputs, inputs, *kernel = weight.shape
-    if kernel:  # the page's loops go over height and width before the inputs
+    if kernel:  # the loops of the page go over height and width before the inputs
         weight = weight.transpose(0, 2, 3, 1)
     scale = float(np.abs(weight).max()) / LEVELS or 1.0
     return {

@@ -1,7 +1,7 @@
-"""Turns a picture of one digit into an image of 28 × 28 pixels that looks like those of MNIST.
+"""Converts a picture of one digit into an image of 28 × 28 pixels in the form of MNIST.
 
-LeCun et al. 1998 ("Gradient-based learning applied to document recognition", section III.A): the digit fits a
-box of 20 × 20 pixels, its proportions are kept, and its centre of mass is in the middle of 28 × 28.
+LeCun et al. 1998 ("Gradient-based learning applied to document recognition", section III.A): the digit fits
+into a box of 20 × 20 pixels, its proportions are kept, and its centre of mass is in the middle of 28 × 28.
 """
 
 import os
@@ -19,7 +19,7 @@ from mnist_cnn.core.mnist import IMAGE_SIZE
 PLUGINS = TiffImagePlugin.TiffImageFile, WebPImagePlugin.WebPImageFile  # or Pillow would import all plugins
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", *(plugin.format for plugin in PLUGINS))
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".webp", ".tif", ".tiff"}
-MAX_PIXELS = 100_000_000  # 400 MB when decoded
+MAX_PIXELS = 100_000_000  # which take 400 MB when they are decoded
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns above, before it decodes
 DAMAGE = OSError, ValueError, ArithmeticError, LookupError, TypeError, SyntaxError, EOFError, struct.error
 
@@ -28,7 +28,7 @@ SIGN_SIDE, SEARCH_SIDE, DETAIL_SIDE = 64, 400, 240  # a square of this side has 
 MAX_STROKE = 0.4  # width, as a share of such a side; what is wider is paper or its shadow
 MIN_PAPER = 40  # lightness below which contrast is not divided by the lightness of the paper
 MIN_CONTRAST = 0.05  # of ink
-EDGE_CONTRAST = 0.4  # share of the ink's; with 0.3 and 0.5 as many test images are read correctly
+EDGE_CONTRAST = 0.4  # share of the ink's; with 0.3 and 0.5 as many test images are classified correctly
 MIN_PIECE = 0.03  # share of the heaviest piece's weight; what is lighter is dust
 MAX_GAP = 0.25  # between pieces, as a share of the digit's size
 MIN_STROKE = 0.11  # width, as a share of the digit's size; one in three of MNIST's digits has thinner strokes
@@ -73,7 +73,7 @@ def open_picture(file: IO[bytes]) -> Image.Image:
 
 
 def _to_rgb(picture: Image.Image, transparent: bool) -> Image.Image:
-    """Puts paper behind transparent pixels, and scales 16 and 32 bits by the largest value."""
+    """Puts a background behind transparent pixels, and scales 16 and 32 bits by the largest value."""
     if picture.mode.startswith(("I", "F")):
         values = np.clip(np.nan_to_num(np.asarray(picture, np.float32)), 0, None)
         picture = Image.fromarray(np.uint8(values / max(values.max(), 1e-30) * 255))
@@ -90,13 +90,13 @@ def _to_rgb(picture: Image.Image, transparent: bool) -> Image.Image:
 
 
 def to_digit(picture: Image.Image) -> NDArray[np.uint8]:
-    """Finds the digit in an RGB picture: first roughly, then with more detail in the region around it.
+    """Finds the digit in an RGB picture, first in the whole picture, then with more detail around the digit.
 
     Returns:
         uint8, shape (28, 28), 0 is the background and 255 is ink, as in MNIST.
 
     Raises:
-        PictureError: Nothing stands out from the paper.
+        PictureError: There is no ink.
     """
     whole = _crop(picture, (0, 0, *picture.size), SEARCH_SIDE)
     direction = _ink_direction(whole)
@@ -121,8 +121,8 @@ def _ink_direction(picture: Image.Image) -> Array:
     """Finds the mixture of red, green and blue that separates ink from paper best; ink has more of it.
 
     It is the first principal component of the differences between pixels and their surroundings. Its sign
-    follows from the side of the local median that the ink is on, at edges, and only as far as the ink is
-    narrow: the edge of a sheet or of a shadow is not ink. Logarithms make the edge of a shadow weak.
+    follows from the side of the local median on which the ink is, at edges, and only as far as the ink is
+    narrow: the edge of a sheet or of a shadow is not ink. Logarithms reduce the contrast of a shadow.
     """
     blurred = picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 6))
     details = (np.asarray(picture, np.float32) - np.asarray(blurred, np.float32)).reshape(-1, 3)
@@ -164,7 +164,7 @@ def _find_digit(contrast: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.i
     contrast = contrast - low - 0.67 * noise
     strong = np.where(contrast > max(5 * noise, MIN_CONTRAST), contrast, 0)
     if not strong.any():
-        raise PictureError("empty: nothing stands out from the paper")
+        raise PictureError("empty: no ink was found")
     level = (strong**5).sum() / (strong**4).sum()
     mask = strong > EDGE_CONTRAST * level
     labels, _ = ndimage.label(mask, np.ones((3, 3), bool))

@@ -1,4 +1,4 @@
-"""Reads digits: for each picture, the digit that the exported network predicts, and its probability."""
+"""Predicts the digit in each picture with the exported network, and prints it with its probability."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from mnist_cnn.core.command import UserError
 
 STANDARD_INPUT = "-"
 MAX_BYTES = 200_000_000  # of standard input, or of a network
-SURE = 0.9  # lowest probability without a remark
+SURE = 0.9  # below this probability, a prediction is marked as not sure
 INPUT, OUTPUT = ("pixels", "tensor(uint8)", [28, 28]), ("probabilities", "tensor(float)", [10])
 INVALID_MODEL = ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented
 
@@ -61,10 +61,10 @@ def print_predictions(paths: Sequence[str], model: Path, as_json: bool) -> None:
 
 
 def load_session(path: Path) -> onnxruntime.InferenceSession:
-    """Loads a network that `export` wrote; as it is read from memory, it cannot refer to other files.
+    """Loads a network that `export` wrote. It is loaded from memory, so it cannot refer to other files.
 
     Raises:
-        UserError: The file is missing, or is not a network that reads digits.
+        UserError: The file is missing, or is not a network for digits.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
@@ -82,7 +82,9 @@ def load_session(path: Path) -> onnxruntime.InferenceSession:
     except (ValueError, *INVALID_MODEL) as error:  # a ValueError if a name is not UTF-8
         raise UserError(f"{path} is not a network for ONNX Runtime: {_reason(error)}") from None
     if inputs != [INPUT] or OUTPUT not in outputs:
-        raise UserError(f"{path} is not a network of this project, with input {INPUT} and output {OUTPUT}")
+        raise UserError(
+            f"{path} is not a network of this project: it must have the input {INPUT} and the output {OUTPUT}"
+        )
     if dataset != "MNIST":
         raise UserError(f"{path} was trained on {_escape(dataset)}: predict needs a network trained on MNIST")
     return session
@@ -114,7 +116,7 @@ def to_line(name: str, probabilities: NDArray[np.float32]) -> str:
 
 
 def _expand_folders(paths: Sequence[str]) -> Iterator[str]:
-    """Replaces a folder by the pictures in it, sorted; a folder without any stays."""
+    """Replaces a folder by the pictures in it, sorted; a folder without pictures is kept."""
     for path in paths:
         is_folder = path != STANDARD_INPUT and os.path.isdir(path)  # noqa: PTH112  # raises nothing
         files = sorted(Path(path).glob("[!.]*")) if is_folder else []
@@ -133,7 +135,7 @@ def _read_picture(name: str) -> Image.Image:
 
 @contextmanager
 def _decoders_silenced() -> Iterator[None]:
-    """Keeps libtiff's messages about a damaged file from the terminal: they do not pass through Python."""
+    """Hides the messages of libtiff about a damaged file, which it writes to the terminal itself."""
     terminal = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as null:
@@ -147,7 +149,7 @@ def _decoders_silenced() -> Iterator[None]:
 def _open_regular(path: Path) -> IO[bytes]:
     """Opens a regular file; reading a pipe or a device might never end."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise PictureError("not a file, but a folder, a pipe or a device")
+        raise PictureError("not a regular file, but a folder, a pipe or a device")
     return path.open("rb")
 
 
@@ -159,10 +161,10 @@ def _read_all(file: IO[bytes]) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Returns an error's message on one line; of one by the system, without the name of the file."""
+    """Returns the message of an error on one line; without the file name if it is an error of the system."""
     return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _escape(name: str) -> str:
-    """Replaces line breaks and control characters, which would act on the terminal."""
+    """Escapes line breaks and control characters, which would affect the terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)

@@ -8,38 +8,34 @@ const digits = classes.every(name => name.length === 1);
 
 const TEXT = {
   en: {
-    title: `${digits ? "Draw a digit" : "Choose a picture"}. ${networks.length} networks answer.`,
+    title: `${digits ? "Draw a digit" : "Choose an image"}: ${networks.length} networks classify it`,
     hint: "Draw here", clear: "Clear", paper: "Drawing area for mouse, pen or finger",
-    seen: "What the networks see: 28 × 28", blank: "Their answers appear here",
-    all: name => `All ${networks.length} see ${name}`,
-    some: (count, name, of) => `${count}${of ? ` of ${networks.length}` : ""} see${count === 1 ? "s" : ""} ${name}`,
-    truth: (name, now, report) => `It is ${name}. Right: ${now} of ${networks.length} now, ${report} in the report.`,
-    report: name => `report: ${name}`,
-    grid: "What each network sees: a row for each layout, a column for each kernel size",
-    hard: "Hard test images",
-    hardNote: "Most networks got these wrong in the report. There, a network's runs shared the test images out. Here its first run answers, so the two may differ.",
-    facts: (network, accuracy) => `Convolutional layers: ${network.convolutions.length}. Linear layers: ${network.linears.length}. Weights: ${number(network.parameters)}. Right on ${accuracy} of the images it did not learn from.`,
-    first: layer => `First layer: ${layer.outputs} kernels of ${layer.size}×${layer.size}, and below each where it fits`,
-    later: (layer, index) => `Layer ${index + 1}: ${layer.outputs} maps of what these add up to`,
-    legend: "Blue weights look for ink, orange ones for paper. The stronger a place in a map, the better it fits.",
-    probabilities: "How probable it holds each",
+    input: "Input of the networks: 28 × 28 pixels", blank: "The predictions appear here",
+    all: name => `All ${networks.length} networks predict ${name}`,
+    some: (count, name, of) => `${count}${of ? ` of ${networks.length} networks` : ""} predict${count === 1 ? "s" : ""} ${name}`,
+    truth: (name, correct) => `The correct class is ${name}: ${correct} of ${networks.length} predictions are correct.`,
+    grid: "Predictions: one row for each layout, one column for each kernel size",
+    hard: "Difficult test images", hardNote: "Most networks misclassified these images of the test set.",
+    facts: (network, accuracy) => `Convolutional layers: ${network.convolutions.length}. Linear layers: ${network.linears.length}. Parameters: ${number(network.parameters)}. Validation accuracy: ${accuracy}.`,
+    first: layer => `Layer 1: ${layer.outputs} kernels of ${layer.size}×${layer.size}, each above its feature map`,
+    later: (layer, index) => `Layer ${index + 1}: ${layer.outputs} feature maps`,
+    legend: "Kernels: blue weights are positive, orange weights are negative. Feature maps: the output of each channel after pooling and ReLU.",
+    probabilities: "Probability of each class",
   },
   ru: {
-    title: `${digits ? "Нарисуйте цифру" : "Выберите картинку"}. Отвечают сети: ${networks.length}.`,
+    title: `${digits ? "Нарисуйте цифру: её" : "Выберите изображение: его"} классифицирует каждая из ${networks.length} ${singular(networks.length) ? "сети" : "сетей"}`,
     hint: "Рисуйте здесь", clear: "Стереть", paper: "Поле для рисования мышью, пером или пальцем",
-    seen: "Что видят сети: 28 × 28", blank: "Здесь появятся их ответы",
-    all: name => `Все ${networks.length} видят ${name}`,
-    some: (count, name, of) => `${count}${of ? ` из ${networks.length}` : ""} вид${singular(count) ? "ит" : "ят"} ${name}`,
-    truth: (name, now, report) => `Это ${name}. Верно: сейчас ${now} из ${networks.length}, в отчёте ${report}.`,
-    report: name => `отчёт: ${name}`,
-    grid: "Что видит каждая сеть: строки — слои, столбцы — размер ядра",
-    hard: "Трудные тестовые картинки",
-    hardNote: "В отчёте на них ошиблось большинство сетей. Там картинки были поделены между обучениями одной сети. Здесь отвечает первое из них, поэтому ответы могут отличаться.",
-    facts: (network, accuracy) => `Свёрточных слоёв: ${network.convolutions.length}. Линейных слоёв: ${network.linears.length}. Весов: ${number(network.parameters)}. Верно на ${accuracy} картинок, на которых сеть не училась.`,
-    first: layer => `Первый слой: ядра ${layer.size}×${layer.size}, всего ${layer.outputs}; под каждым — где оно подходит`,
-    later: (layer, index) => `Слой ${index + 1}: карты того, что из этого складывается, всего ${layer.outputs}`,
-    legend: "Синие веса ищут краску, оранжевые — бумагу. Чем сильнее место на карте, тем лучше оно подходит.",
-    probabilities: "Насколько вероятен каждый ответ",
+    input: "Вход сетей: 28 × 28 пикселей", blank: "Здесь появятся предсказания",
+    all: name => `Все сети (${networks.length}) предсказывают ${name}`,
+    some: (count, name, of) => `${count}${of ? ` из ${networks.length} сетей` : ""} предсказыва${singular(count) ? "ет" : "ют"} ${name}`,
+    truth: (name, correct) => `Правильный класс: ${name}. Верных предсказаний: ${correct} из ${networks.length}.`,
+    grid: "Предсказания: строка на каждую архитектуру, столбец на каждый размер ядра",
+    hard: "Трудные тестовые изображения", hardNote: "Большинство сетей ошиблось на этих изображениях тестовой выборки.",
+    facts: (network, accuracy) => `Свёрточных слоёв: ${network.convolutions.length}. Линейных слоёв: ${network.linears.length}. Параметров: ${number(network.parameters)}. Точность на валидации: ${accuracy}.`,
+    first: layer => `Слой 1: ядра ${layer.size}×${layer.size} (${layer.outputs}), под каждым — его карта признаков`,
+    later: (layer, index) => `Слой ${index + 1}: карты признаков (${layer.outputs})`,
+    legend: "Ядра: синие веса положительны, оранжевые отрицательны. Карты признаков: выход каждого канала после пулинга и ReLU.",
+    probabilities: "Вероятность каждого класса",
   },
 };
 let language = navigator.language.startsWith("ru") ? "ru" : "en";
@@ -56,7 +52,7 @@ const indexOfMax = values => values.reduce((best, value, i) => value > values[be
 const maxOf = values => values.reduce((max, value) => Math.max(max, value), 0);  // too many to be arguments
 
 // ---- drawing
-const paper = byId("paper"), ink = paper.getContext("2d", { willReadFrequently: true });
+const paper = byId("paper"), input = byId("input"), ink = paper.getContext("2d", { willReadFrequently: true });
 let strokes = [], image = null;  // what is on the paper: strokes, or the index of a hard test image
 let stroke = null;  // the points of the stroke that is being drawn
 
@@ -165,8 +161,8 @@ function redraw() {
   ink.imageSmoothingEnabled = false;
   strokes.forEach(drawStroke);
   pixels = image === null ? toMnist(ink.getImageData(0, 0, paper.width, paper.height)) : pixelsOf(hard[image]);
-  paint(byId("seen"), SIDE, i => pixels[i] / 255);
-  if (image !== null) ink.drawImage(byId("seen"), 0, 0, paper.width, paper.height);
+  paint(input, SIDE, i => pixels[i] / 255);
+  if (image !== null) ink.drawImage(input, 0, 0, paper.width, paper.height);
   byId("hint").hidden = strokes.length > 0 || image !== null;
   byId("clear").disabled = !byId("hint").hidden;
   setPressed(hardButtons, image);
@@ -185,17 +181,15 @@ function showResults() {
   verdict.textContent = blank ? translate("blank") :
     order.length === 1 ? translate("all", classes[order[0]]) : counts.join(", ");
   verdict.classList.toggle("quiet", blank);
-  byId("truth").textContent = truth ? translate("truth", classes[truth.label], votes[truth.label],
-    truth.predictions.filter(one => one === truth.label).length) : "";
-  cells.forEach((cell, i) => showCell(cell, i, blank ? null : predicted[i], truth, truth?.label ?? order[0]));
+  byId("truth").textContent = truth ? translate("truth", classes[truth.label], votes[truth.label]) : "";
+  cells.forEach((cell, i) => showCell(cell, i, blank ? null : predicted[i], truth?.label ?? order[0]));
   showChosen(blank);
 }
 
-function showCell(cell, i, predicted, truth, expected) {
+function showCell(cell, i, predicted, expected) {
   const share = predicted === null ? 0 : results.probabilities[i][predicted];
   const parts = predicted === null ? ["", ""] : [classes[predicted], probability(share)];
-  if (truth) parts.push(translate("report", classes[truth.predictions[i]]));
-  [...cell.children].forEach((child, index) => { child.textContent = parts[index] ?? ""; });
+  [...cell.children].forEach((child, index) => { child.textContent = parts[index]; });
   cell.classList.toggle("odd", predicted !== null && predicted !== expected);
   cell.style.setProperty("--share", share);
   cell.setAttribute("aria-label", [titleOf(i), ...parts].filter(Boolean).join(", "));
@@ -214,9 +208,7 @@ function showChosen(blank) {
     for (let channel = 0; channel < channels; channel++) {
       const tile = append("div", tiles);
       if (!index) paintKernel(append("canvas", tile), size, weights.subarray(channel * size ** 2, (channel + 1) * size ** 2));
-      const canvas = append("canvas", tile);
-      canvas.className = "ink";
-      paint(canvas, side, i => blank ? 0 :
+      paint(appendInk(tile), side, i => blank ? 0 :
         values[((Math.floor(i / side) + margin) * width + i % side + margin) * channels + channel] / max);
     }
   });
@@ -237,6 +229,11 @@ function append(tag, parent, text = "") {
   element.textContent = text;
   if (tag === "button") element.type = "button";
   return parent.appendChild(element);
+}
+function appendInk(parent) {
+  const canvas = append("canvas", parent);
+  canvas.className = "ink";
+  return canvas;
 }
 function titleOf(i) {
   const { name, size } = kernels[i % kernels.length];
@@ -264,14 +261,13 @@ for (const model of study.models) {
   for (const _ of kernels) {
     const cell = append("button", append("td", row)), i = cells.push(cell) - 1;
     cell.className = "cell";
-    for (const tag of ["b", "span", "small"]) append(tag, cell);
+    for (const tag of ["b", "span"]) append(tag, cell);
     cell.addEventListener("click", () => choose(i));
   }
 }
 hard.forEach((one, i) => {
-  const button = append("button", byId("hard")), canvas = append("canvas", button), values = pixelsOf(one);
-  canvas.className = "ink";
-  paint(canvas, SIDE, pixel => values[pixel] / 255);
+  const button = append("button", byId("hard")), values = pixelsOf(one);
+  paint(appendInk(button), SIDE, pixel => values[pixel] / 255);
   append("span", button, classes[one.label]);
   button.addEventListener("click", () => showOnPaper([], i));
   hardButtons.push(button);
