@@ -389,31 +389,17 @@ def replace(old: bytes, new: bytes) -> Callable[[Path], object]:
 
 
 PICKLE = b"cos\nmkdir\n(S'made'\ntR."  # which makes a directory
-LABELS, LARGER = np.zeros((1, 60_000), np.uint8), np.ones((16, 1, 5, 5), np.float32)
+NO_CLASS, LARGER = np.full((1, 60_000), 77, np.uint8), np.ones((16, 1, 5, 5), np.float32)
 FAULTY_FILES: dict[str, tuple[str, Callable[[], None], Path, Callable[[Path], object]]] = {
     "no weights": (SMALL, evaluate.main, WEIGHTS_FILE, Path.unlink),
-    "truncated weights": (SMALL, evaluate.main, WEIGHTS_FILE, truncate),
     "weights of larger kernels": (SMALL, evaluate.main, WEIGHTS_FILE, tensors(**{"0.weight": LARGER})),
-    "weights of fewer layers": (SMALL, evaluate.main, WEIGHTS_FILE, tensors(**{"0.weight": None})),
     "weights as a pickle": (SMALL, evaluate.main, WEIGHTS_FILE, lambda path: path.write_bytes(PICKLE)),
     "truncated images": (SMALL, evaluate.main, PREPARED / TEST_FILE, truncate),
-    "a run missing": (WHOLE, compare.main, RUNS, table(lambda one: one[1:])),
-    "a run twice": (WHOLE, compare.main, RUNS, table(lambda one: pd.concat([one, one[1:]]))),
     "an empty cell": (WHOLE, compare.main, RUNS, table(lambda one: one.assign(test_correct=[np.nan, 1]))),
-    "no column": (WHOLE, compare.main, RUNS, table(lambda one: one.drop(columns="test_images"))),
     "an empty file": (WHOLE, compare.main, RUNS, replace(b".+", b"")),
-    "a short curve": (WHOLE, compare.main, CURVES, table(lambda one: one[1:])),
-    "labels of one run": (WHOLE, compare.main, PREDICTIONS, tensors(validation_labels=LABELS[0])),
-    "labels as floats": (WHOLE, compare.main, PREDICTIONS, tensors(validation_labels=LABELS.astype("f4"))),
-    "labels of no class": (
-        WHOLE,
-        compare.main,
-        PREDICTIONS,
-        tensors(validation_labels=LABELS + np.uint8(77)),
-    ),
+    "labels of no class": (WHOLE, compare.main, PREDICTIONS, tensors(validation_labels=NO_CLASS)),
     "no probabilities": (WHOLE, compare.main, PREDICTIONS, tensors(validation_probabilities=None)),
     "a time is NaN": (WHOLE, timing.main, TIMES, table(lambda one: one.assign(training_seconds=np.nan))),
-    "a truncated machine": (WHOLE, timing.main, MACHINE, truncate),
     "an older machine": (WHOLE, timing.main, MACHINE, replace(b'"torch"', b'"numerics": "native", "torch"')),
     "a truncated study": (WHOLE, report.main, STUDY, truncate),
     "no networks": (WHOLE, report.main, PLOTS / "networks.csv", Path.unlink),

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from mnist_cnn.core import params as module
-from mnist_cnn.core import params_file
 from mnist_cnn.core.params import Params, ParamsError, load_params, training_steps
 from mnist_cnn.core.params_file import MAX_BYTES
 from tests.support.params import set_keys
@@ -178,18 +176,6 @@ def test_a_missing_file_a_file_without_keys_and_a_file_at_the_limit(path: Path) 
     assert refusal(path) == " is not here: run from the top of the repository"
 
 
-def test_a_tag_calls_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attack works where the defence is taken away."""
-    made = path.with_name("made")
-    path.write_text(f"data: !!python/object/apply:os.mkdir ['{made}']\n", encoding="utf-8")
-    refusal(path)
-    assert not made.exists()
-    assert issubclass(params_file._PlainLoader, yaml.SafeLoader)
-    monkeypatch.setattr(params_file, "_PlainLoader", yaml.UnsafeLoader)
-    refusal(path)
-    assert made.is_dir()
-
-
 NAMES = [
     *("../x", "/tmp/x", "a/b", "a\\b", "~", ".", "..", "a.", "a ", " a", "", "x" * 300, "x" * 41, "1a", "_a"),
     *("a;b", "$(x)", "`x`", "a|b", "a>b", "a&b", "a b", "a\nb", "a\0b", "--model", "a-b", "a'b", 'a"b'),
@@ -200,8 +186,8 @@ NAMES = [
 
 
 @pytest.mark.parametrize("section", ["kernels", "models"])
-def test_hostile_names_are_refused(section: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that point outside the directory, or into a shell; without the rules they would be allowed."""
+def test_hostile_names_are_refused(section: str, path: Path) -> None:
+    """Names that point outside the directory, or into a shell."""
     text = path.read_text(encoding="utf-8")
 
     def load(name: object) -> Params:
@@ -214,13 +200,3 @@ def test_hostile_names_are_refused(section: str, path: Path, monkeypatch: pytest
     for name in NAMES:
         with pytest.raises(ParamsError, match=f"params.yaml: {section}: the name "):
             load(name)
-    monkeypatch.setattr(module, "NAME", re.compile("(?s).*"))
-    monkeypatch.setattr(module, "RESERVED", re.compile("never"))
-    for name in filter(lambda name: isinstance(name, str), NAMES):
-        assert name in getattr(load(name), section)
-
-
-def test_a_name_that_is_not_in_the_grid_is_no_path(params: Params) -> None:
-    for name in NAMES:
-        with pytest.raises(ParamsError, match="is unknown"):
-            params.network("conv1_linear1", str(name))

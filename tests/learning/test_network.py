@@ -7,7 +7,7 @@ from torch import nn
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import Normalisation
 from mnist_cnn.core.params import load_params
-from mnist_cnn.learning.network import FlattenChannelsLast, MaxPool, build_network, to_inputs
+from mnist_cnn.learning.network import build_network, to_inputs
 from tests.support.repositories import TOP
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
@@ -69,33 +69,6 @@ def test_initial_weights_have_pytorchs_range() -> None:
     for layer in (model[0], model[5]):
         bound = layer.weight[0].numel() ** -0.5
         assert 0.9 * bound < layer.weight.abs().max() <= bound
-
-
-def test_bias_and_relu_after_pooling_change_nothing() -> None:
-    model = build_network(Network("a", "b", 3, (4,), ()), generator())
-    with torch.no_grad():
-        model[2].bias.uniform_(-1, 1, generator=generator())
-        images = torch.rand(5, 1, 28, 28, generator=generator())
-        plain = nn.functional.max_pool2d((model[0](images) + model[2].bias).relu(), 2)
-        assert torch.equal(model[:4](images), plain)
-
-
-@pytest.mark.parametrize("side", [28, 7])
-def test_pooling_without_gradient_is_pytorchs(side: int) -> None:
-    images = torch.rand(3, 5, side, side, generator=generator()).to(memory_format=torch.channels_last)
-    plain = nn.functional.max_pool2d(images, 2)
-    assert torch.equal(MaxPool()(images), plain)
-    with torch.no_grad():
-        pooled = MaxPool()(images)
-    assert torch.equal(pooled, plain)
-    assert pooled.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_features_are_the_memory_of_the_images() -> None:
-    images = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
-    features = FlattenChannelsLast()(images)
-    assert features.data_ptr() == images.data_ptr()
-    assert features.tolist() == [image.permute(1, 2, 0).flatten().tolist() for image in images]
 
 
 def test_inputs_are_normalised() -> None:

@@ -13,11 +13,7 @@ from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import Params, Train
 from mnist_cnn.learning.network import build_network, loss_and_correct
 from mnist_cnn.learning.results import TrainedRun
-from mnist_cnn.learning.training import (
-    Trainer,
-    random_stream,
-    train_run,
-)
+from mnist_cnn.learning.training import Trainer, random_stream, train_run
 from tests.support.digits import make_training_set, small
 
 NETWORK = Network("conv1_linear2", "small", 3, (8,), (16,))
@@ -133,11 +129,6 @@ def test_epoch_holds_every_image_once(train: Train, monkeypatch: pytest.MonkeyPa
         sums = epoch * DATA.normalisation.std + 784 * DATA.normalisation.mean
         np.testing.assert_allclose(np.sort(sums), np.sort(images), atol=0.4)
     assert not torch.equal(epochs[0], epochs[1])
-
-
-def test_streams_differ_by_purpose() -> None:
-    keys = ((0, "weights", 0), (0, "batches", 0), (1, "weights", 0), (0, "weights", 1))
-    assert len({torch.rand(1, generator=random_stream(*key)).item() for key in keys}) == 4
 
 
 def test_loss_and_correct_by_hand() -> None:

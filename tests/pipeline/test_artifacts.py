@@ -10,6 +10,7 @@ from compare import describe_choice
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EXPORT, PLOTS
 from mnist_cnn.core.tables import write_table
+from tests.support.commands import console_blocks
 from tests.support.digits import write_study
 from tests.support.repositories import TOP, commit, copy_sources, run, tree
 from tests.support.studies import sample
@@ -19,18 +20,22 @@ FILES = {"README.md", "agreement.json", "model.onnx", "model.safetensors"}
 pytestmark = pytest.mark.slow
 
 
-def blocks(page: Path, section: str, language: str) -> list[str]:
-    """Lists the blocks of a language in a section of a Markdown file."""
+def section(page: Path, title: str) -> str:
+    """Returns a section of a Markdown file."""
     text = page.read_text(encoding="utf-8")
-    (part,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(rf"```{language}\n(.*?)```", part, flags=re.DOTALL)
-    assert found
-    return found
+    (found,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return str(found)
 
 
-def commands(section: str) -> list[str]:
-    """Lists the commands after a `$` in a section of docs/model.md."""
-    return re.findall(r"^\$ (.*)$", "".join(blocks(PAGE, section, "console")), flags=re.MULTILINE)
+def commands(title: str) -> list[str]:
+    """Returns the commands in a section of docs/model.md."""
+    return [command for block in console_blocks(section(PAGE, title)) for command in block]
+
+
+def python_block(page: Path, title: str) -> str:
+    """Returns the Python code in a section of a Markdown file."""
+    (code,) = re.findall(r"```python\n(.*?)```", section(page, title), flags=re.DOTALL)
+    return str(code)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def test_commands_fetch_the_network(top: Path, user: Path) -> None:
 
 
 def test_python_reads_the_network(top: Path) -> None:
-    (code,) = blocks(PAGE, "Fetch it", "python")
+    code = python_block(PAGE, "Fetch it")
     scope: dict[str, bytes] = {}
     exec(code.replace("<this repository>", f"{top}/clone"), scope)
     assert scope["model"] == (top / "maker" / EXPORT / "model.onnx").read_bytes()
@@ -85,7 +90,7 @@ def test_python_reads_the_network(top: Path) -> None:
 
 @pytest.mark.parametrize("page", ["docs/model.md", "data/export/README.md"])
 def test_example_runs_beside_the_file(top: Path, user: Path, page: str) -> None:
-    (code,) = blocks(top / "maker" / page, "(?:Use it|How to use it)", "python")
+    code = python_block(top / "maker" / page, "(?:Use it|How to use it)")
     (user / "example.py").write_text(code, encoding="utf-8")
     printed = run(user / "export", f"{sys.executable} ../example.py")
     assert re.fullmatch(r"(\d \d+\.\d%\n){2}|\[\d\] \[\d\.\d+\]\n", printed)

@@ -46,16 +46,3 @@ def test_charts(repository: Path) -> None:
     assert drawn.keys() == {"data"}
     for name in CHARTS:
         assert all(set(chart["revisions"]) == {"HEAD", "workspace"} for chart in drawn["data"][name]), name
-
-
-def test_what_changed(repository: Path) -> None:
-    assert json.loads(read(repository, "dvc data status --json")) == {}
-    assert list(json.loads(read(repository, "dvc params diff --json"))["params.yaml"]) == ["compare.margin"]
-    metrics = json.loads(read(repository, "dvc metrics diff --json"))
-    assert list(metrics) == ["metrics/summary.json"]
-    assert metrics["metrics/summary.json"]["good_enough"]["diff"] > 0
-
-
-def test_stages(repository: Path) -> None:
-    listed = read(repository, "dvc stage list").splitlines()
-    assert {line.split()[0].split("@")[0] for line in listed} == PIPELINE["stages"].keys()

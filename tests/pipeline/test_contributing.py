@@ -1,8 +1,7 @@
-"""What contributors use: the citation, git's hooks, and the workflow of CI."""
+"""The citation, and the workflow of CI."""
 
 import re
 import shlex
-import shutil
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 from mnist_cnn.core.params import load_params
 from tests.support.fake_repository import make_repository, save_experiment
 from tests.support.params import set_keys
-from tests.support.repositories import TOP, commit, run
+from tests.support.repositories import TOP, run
 
 JOBS = yaml.safe_load((TOP / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -25,24 +24,6 @@ def test_citation_is_of_this_version() -> None:
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
     assert (citation["cff-version"], citation["type"]) == ("1.2.0", "software")
     assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
-
-
-@pytest.mark.slow
-def test_hooks_stop_a_commit_of_wrong_style(tmp_path: Path) -> None:
-    home = {"PRE_COMMIT_HOME": f"{tmp_path}/hooks"}
-    folder = tmp_path / "clone"
-    folder.mkdir()
-    for name in (".pre-commit-config.yaml", "pyproject.toml"):
-        shutil.copy(TOP / name, folder)
-    run(folder, "git init --quiet")
-    run(folder, "pre-commit install", **home)
-    (folder / "right.py").write_text('"""Nothing."""\n', encoding="utf-8")
-    commit(folder, "right")
-    (folder / "wrong.py").write_text("import os\n", encoding="utf-8")
-    run(folder, "git add wrong.py")
-    printed = run(folder, "git commit --message wrong", fails=True, **home)
-    assert re.search(r"^ruff check\.+Failed$", printed, re.MULTILINE)
-    assert "F401" in printed
 
 
 def test_small_pipeline_of_the_workflow_is_one_that_params_allow(tmp_path: Path) -> None:
