@@ -48,7 +48,7 @@ def official_network() -> nn.Sequential:
 
 
 def _steps(model: nn.Module) -> Iterator[int]:
-    """Trains, batch after batch of one epoch; yields the number of images of each."""
+    """Trains for one epoch; yields the number of images of each batch."""
     optimizer = torch.optim.Adam(model.parameters())
     criterion = nn.CrossEntropyLoss()
     model.train()

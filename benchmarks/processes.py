@@ -12,7 +12,7 @@ NATIVE = ("-X", "native_numerics")  # multiprocessing does not hand such an opti
 
 
 class Processes:
-    """Processes that do the same work at the same time, call after call, until the `with` block ends."""
+    """Processes that do the same work at the same time; they end with the `with` block."""
 
     def __init__(self, number: int = 1, options: tuple[str, ...] = ()) -> None:
         command = [sys.executable, *options, "-m", "benchmarks.processes"]
@@ -46,10 +46,10 @@ class Processes:
 
 
 def main() -> None:
-    """Does what is asked for on stdin, until it is closed."""
+    """Executes the calls that arrive on standard input, until it is closed."""
     requests, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what `work` starts neither reads the requests
-    os.dup2(2, 1)  # nor prints among the results
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # processes that `work` starts do not read the requests
+    os.dup2(2, 1)  # and do not print between the results
     while True:
         try:
             work, arguments = pickle.load(requests)  # noqa: S301  # from our own parent

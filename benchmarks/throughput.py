@@ -49,7 +49,7 @@ def flops_per_image(network: Network) -> int:
 
 
 def convolution_flops() -> float:
-    """Returns the most that a 3×3 convolution, 64 → 64 channels on 28×28, does per second on one thread."""
+    """Returns the peak FLOP/s of a 3×3 convolution, 64 → 64 channels on 28×28 pixels, on one thread."""
     use_one_thread()
     layer, best = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last), 0.0
     for batch in PEAK_BATCHES:
@@ -66,7 +66,7 @@ def convolution_flops() -> float:
 
 
 def measure(params: Params, quick: bool) -> dict[str, Any]:
-    """Measures each network and the plain loop in turn, several times; both use all cores.
+    """Measures the pipeline and the plain loop alternately for each network; both use all cores.
 
     Ours trains as many runs at once as there are cores, with portable numerics, each on one thread. The plain
     loop has one run on all threads, with PyTorch's own choice of numerics.

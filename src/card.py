@@ -1,4 +1,4 @@
-"""Writes the card of the exported network: what it is, how it was chosen, how good it is, how to use it.
+"""Writes the model card of the exported network: its origin, its accuracy, its limits and its use.
 
 Reads data/export/agreement.json; plots/choice.json, networks.csv and study.json.
 Writes data/export/README.md.

@@ -1,11 +1,11 @@
 """Verifies the committed results: trains and evaluates again from the raw data, and compares.
 
     python src/verify.py [NETWORK ...]       as `make verify NETWORKS="conv1_linear1-small …"` does
-    python src/verify.py --fingerprint       checks this machine alone, in a few seconds
+    python src/verify.py --fingerprint       only checks this machine, which takes a few seconds
 
-Reads the last commit (a clone of it in a temporary directory, with its own DVC cache) and data/raw. Prints
-for each network *same bits*, *same counts* or *different*; if no network is named, also which committed
-tables, figures and texts differ. The exit status is 1 if anything is different. Writes nothing.
+Reads data/raw and the last commit, which it clones into a temporary directory with its own DVC cache. Prints
+for each network *same bits*, *same counts* (of correct predictions) or *different*. If no network is named,
+it also prints which committed tables, figures and texts differ. The exit status is 1 if anything is different.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def first_difference(committed: pd.DataFrame, repeated: pd.DataFrame) -> str | N
 
 
 def check_fingerprint() -> None:
-    """Prints whether this machine computes the committed bits; a warning if it does not."""
+    """Prints whether this machine computes the committed bits, or a warning."""
     found = fingerprint()
     if found == EXPECTED:
         print(f"fingerprint {found}: this machine computes the committed bits")
@@ -132,7 +132,7 @@ def select(names: list[str], params: Params) -> list[Network]:
 
 
 def reproduce(clone: Path, cache: Path, stages: list[str]) -> None:
-    """Runs stages, or all stages if none is named, in a clone that has nothing but the raw data."""
+    """Runs stages, or all stages if none is named, in a clone that has only the raw data."""
     shutil.copytree(RAW, clone / RAW)
     dvc = [sys.executable, "-m", "dvc"]
     command(*dvc, "config", "--local", "cache.dir", str(cache), cwd=clone)
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument(
         "networks", nargs="*", metavar="NETWORK", help="such as conv1_linear1-small; default: all"
     )
-    parser.add_argument("--fingerprint", action="store_true", help="check this machine alone")
+    parser.add_argument("--fingerprint", action="store_true", help="only check this machine")
     arguments = parser.parse_args()
     load_params()
     check_fingerprint()

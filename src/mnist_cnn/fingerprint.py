@@ -1,4 +1,4 @@
-"""Whether this machine computes the committed bits: a hash of the weights after a few training steps."""
+"""A hash of trained weights, which shows whether this machine reproduces the committed bits."""
 
 import hashlib
 
@@ -38,7 +38,7 @@ def fingerprint() -> str:
 
 
 def _bars(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Draws a bar at the height of each digit, in integers alone: the same images everywhere."""
+    """Draws bars whose height depends on the label; integer arithmetic gives the same images everywhere."""
     numbers = np.arange(count)
     labels, rows, columns = numbers % 10, np.arange(28)[:, None], np.arange(28)[None, :]
     speckles = (numbers[:, None, None] * 7919 + rows * 104_729 + columns * 1_299_709) % 61

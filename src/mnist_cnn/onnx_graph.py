@@ -1,4 +1,4 @@
-"""A trained network as an ONNX graph that takes raw pixels, written without PyTorch."""
+"""A trained network as an ONNX graph whose input is raw pixels; it is built without PyTorch."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import Normalisation
 from mnist_cnn.core.mnist import CLASSES, IMAGE_SIZE
 
-OPSET, IR_VERSION = 13, 7  # ONNX 1.8 of 2020: ONNX Runtime since 1.6, and quantizers want no less
+OPSET, IR_VERSION = 13, 7  # ONNX 1.8, which ONNX Runtime reads since 1.6; quantizers require at least these
 
 Arrays = Mapping[str, NDArray[Any]]
 Step = tuple[str, str, Arrays, dict[str, Any]]  # operator, its output, its parameters, its attributes
@@ -21,14 +21,14 @@ Step = tuple[str, str, Arrays, dict[str, Any]]  # operator, its output, its para
 def build_graph(
     network: Network, weights: Arrays, normalisation: Normalisation, dataset: str, classes: Sequence[str]
 ) -> ModelProto:
-    """Writes a network as ONNX; the same arguments give the same bytes.
+    """Converts a network to ONNX; the same arguments give the same bytes.
 
     Args:
-        network: Its layers.
+        network: The layers.
         weights: float32, by the names of the state_dict of `learning.network.build_network`.
-        normalisation: Of the images that it was trained on.
-        dataset: Name of the data set that it was trained on.
-        classes: Names of the ten classes.
+        normalisation: The normalisation of the training images.
+        dataset: The name of the data set.
+        classes: The names of the ten classes.
 
     Returns:
         A model from `pixels`, uint8 of shape (n, 28, 28), 0 for the background and 255 for ink, to `logits`
@@ -50,7 +50,7 @@ def build_graph(
 
 
 def _steps(network: Network, weights: Arrays, normalisation: Normalisation) -> Iterator[Step]:
-    """Yields the operators in their order; a layer has the number that PyTorch gives it."""
+    """Yields the operators in their order; the names contain the index of the layer in PyTorch."""
 
     def parameters(*names: str) -> Arrays:
         return {name: weights[name] for name in names}

@@ -194,8 +194,8 @@ def test_mistakes_in_params(
         load(tmp_path / PARAMS, content, f"params.yaml: {kind}")
 
 
-def test_what_yaml_allows_and_params_do_not(tmp_path: Path) -> None:
-    """As the value of a key, in a list, as a key, and as the whole; plain text may be a name."""
+def test_unusual_yaml_is_refused(tmp_path: Path) -> None:
+    """As a value, in a list, as a key, and as the whole document; plain text may be a name."""
     path, kind = tmp_path / PARAMS, "params.yaml: odd YAML"
     for odd in ODD_YAML:
         for old, new in (("  epochs: 3 ", f"  epochs: {odd} "), ("  - 0\n", f"  - {odd}\n"), (TEXT, odd)):

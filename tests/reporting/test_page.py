@@ -1,4 +1,4 @@
-"""The stages `report` and `page` on a simulated study, and the page in a browser without a network."""
+"""The stages `report` and `page` on a simulated study, and the page in a browser without a connection."""
 
 import re
 import shutil
@@ -20,40 +20,17 @@ from tests.support.params import changed
 from tests.support.repositories import TOP
 from tests.support.studies import PARAMS, write_simulated_study
 
-WIDTHS = (360, 1400)
-# A page in a frame is as wide as the frame, down to widths that no window of the browser can have.
-PROBE = """<script>
-addEventListener("load", async () => {
-  const found = [];
-  for (const button of document.querySelectorAll(".switch button")) {
-    button.click();
-    const main = document.querySelector("main:not([hidden])"), images = [...main.querySelectorAll("img")];
-    await Promise.all(images.map(one => one.decode().catch(() => 0)));
-    found.push({
-      width: innerWidth, language: document.documentElement.lang, title: document.title,
-      dark: matchMedia("(prefers-color-scheme: dark)").matches,
-      colours: [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor],
-      pressed: [...document.querySelectorAll("[aria-pressed=true]")].map(one => one.textContent),
-      wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      outside: [...main.querySelectorAll("*")].filter(one => !one.closest(".scroll *") &&
-        one.getBoundingClientRect().right > innerWidth + 0.5).map(one => one.outerHTML.slice(0, 80)),
-      images: images.map(one => [one.alt, one.naturalWidth, one.clientWidth]),
-      unreachable: [...main.querySelectorAll("a, .scroll")]
-        .filter(one => (one.focus(), document.activeElement !== one)).map(one => one.outerHTML.slice(0, 80)),
-      lost: [...main.querySelectorAll("a[href^='#']")]
-        .filter(one => !main.querySelector(one.hash)).map(one => one.hash),
-    });
-  }
-  parent.postMessage(found, "*");
-});
-</script>"""
-FRAMES = """<!doctype html><script>
-const found = [];
-let answered = 0;
-addEventListener("message", event => { found.push(...event.data); ++answered; });
-</script>""" + "".join(
-    f'<iframe src="probe.html" style="width: {width}px; border: 0"></iframe>' for width in WIDTHS
-)
+FAULTS = """(async () => {  // what is wrong with the part of the page that is shown
+  const main = document.querySelector("main:not([hidden])"), images = [...main.querySelectorAll("img")];
+  const found = test => [...main.querySelectorAll("*")].filter(test).map(one => one.outerHTML.slice(0, 80));
+  await Promise.all(images.map(one => one.decode().catch(() => 0)));
+  return {
+    wide: found(one => !one.closest(".scroll *") && one.getBoundingClientRect().right > WIDTH + 0.5),
+    invisible: found(one => one.matches("img") && !(one.alt && one.naturalWidth && one.clientWidth)),
+    unreachable: found(one => one.matches("a, .scroll") && (one.focus(), document.activeElement !== one)),
+    lost: found(one => one.matches("a[href^='#']") && !main.querySelector(one.hash)),
+  };
+})()"""
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +53,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def html(study: Path) -> str:
     return (study / REPORT / "index.html").read_text(encoding="utf-8")
-
-
-def probe(text: str, directory: Path, browser: Browser, **wanted: str) -> list[dict]:
-    """Opens a page in frames of several widths; returns what is found in each, in each language."""
-    (directory / "probe.html").write_text(text + PROBE, encoding="utf-8")
-    (directory / "frames.html").write_text(FRAMES, encoding="utf-8")
-    browser.open(directory / "frames.html", f"answered === {len(WIDTHS)}", **wanted)
-    return browser.run("found")
 
 
 def test_report_answer_and_readme(study: Path) -> None:
@@ -136,34 +105,42 @@ def test_first_cell_is_the_header_of_its_row() -> None:
     assert headings == {"en-0": "H"}
 
 
+def faults(browser: Browser, width: int) -> dict[str, list[str]]:
+    """Lists the elements of the shown page that have a fault, by kind."""
+    browser.resize(width)
+    found: dict[str, list[str]] = browser.run(FAULTS.replace("WIDTH", str(width)))
+    return found
+
+
 @in_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_in_a_browser(html: str, tmp_path: Path, browser: Browser, scheme: str) -> None:
-    found, dark = probe(html, tmp_path, browser, prefers_color_scheme=scheme), scheme == "dark"
-    assert {(one["width"], one["language"]) for one in found} == set(product(WIDTHS, SUFFIXES))
-    assert len(found) == 4
-    for one in found:
-        assert (one["wide"], one["outside"], one["unreachable"], one["lost"]) == (0, [], [], [])
-        assert len(one["images"]) == 8
-        assert all(all(image) for image in one["images"])
-        assert one["pressed"] == [{"en": "English", "ru": "Русский"}[one["language"]]]
-        assert bool(re.search("[а-я]", one["title"])) == (one["language"] == "ru")
-        assert one["dark"] == dark
-        text, background = (sum(map(int, re.findall(r"\d+", colour))) for colour in one["colours"])
-        assert (text > background) == dark
+def test_page_in_a_browser(study: Path, browser: Browser, scheme: str) -> None:
+    browser.open(study / REPORT / "index.html", "true", prefers_color_scheme=scheme)
+    for width, language in product((360, 1400), SUFFIXES):
+        browser.run(f"document.querySelector('.switch [lang={language}]').click()")
+        assert not any(faults(browser, width).values())
+        assert browser.run("document.documentElement.scrollWidth") == width
+        assert browser.run("document.documentElement.lang") == language
+        assert bool(re.search("[а-я]", browser.run("document.title"))) == (language == "ru")
+        assert browser.run("document.querySelector('[aria-pressed=true]').lang") == language
+    style = "getComputedStyle(document.body)"
+    text, background = (
+        sum(map(int, re.findall(r"\d+", browser.run(f"{style}.{name}"))))
+        for name in ("color", "backgroundColor")
+    )
+    assert (text > background) == (scheme == "dark")
     assert browser.messages() == []
 
 
 @in_chromium
-def test_probe_finds_faults(tmp_path: Path, browser: Browser) -> None:
-    body = '<div style="width: 600px">wide</div><img src="gone.png" alt="lost"><a href="#no">no</a><a>x</a>'
-    switch = '<div class="switch"><button>b</button></div>'
-    text = f'<!doctype html><body style="margin: 0">{switch}<main>{body}</main>'
-    found = probe(text + "<script>undefined_function()</script>", tmp_path, browser)
-    narrow = next(one for one in found if one["width"] == WIDTHS[0])
-    assert narrow["wide"] > 0
-    assert any("wide" in element for element in narrow["outside"])
-    assert narrow["unreachable"] == ["<a>x</a>"]
-    assert narrow["lost"] == ["#no"]
-    assert not all(narrow["images"][0])
+def test_faults_are_found(tmp_path: Path, browser: Browser) -> None:
+    """As a control of the test above."""
+    body = '<p style="width: 600px">wide</p><img src="gone.png" alt="lost"><a href="#no">no</a><a>x</a>'
+    path = tmp_path / "faulty.html"
+    path.write_text(f"<!doctype html><main>{body}</main><script>undefined_function()</script>")
+    browser.open(path, "true")
+    found = faults(browser, 360)
+    assert found["wide"][0].startswith("<p style")
+    assert found["invisible"][0].startswith("<img")
+    assert (found["unreachable"], found["lost"]) == (["<a>x</a>"], ['<a href="#no">no</a>'])
     assert any("undefined_function" in line for line in browser.messages())
