@@ -13,7 +13,7 @@ from mnist_cnn.core.tables import read_table
 from mnist_cnn.documents import Choice, StudySummary
 from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.sources.idx import FILES, SPLITS, idx_bytes, md5
-from tests.support.commands import console_blocks, run_printed
+from tests.support.commands import command_blocks, run_printed
 from tests.support.digits import make_images
 from tests.support.params import SMALL_MODELS, shrink
 from tests.support.processes import wait_until
@@ -21,8 +21,7 @@ from tests.support.repositories import TOP, changed_stages, commit, copy_sources
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = console_blocks((TOP / "README.md").read_text(encoding="utf-8"))[3:]
-REPRO, KERNEL, OTHERS, QUICK, QUEUE, CHARTS = BLOCKS
+KERNEL, OTHERS, QUEUE = command_blocks((TOP / "README.md").read_text(encoding="utf-8"))[-3:]
 TABLES = {"compare", "timing", "report", "page", "card"}  # what an experiment runs besides training
 
 
@@ -32,11 +31,11 @@ def grid(kernel: str, models: tuple[str, ...] = SMALL_MODELS) -> set[str]:
 
 
 PLANNED = {  # command → the stages that DVC would run because of the change
-    "dvc exp run -S 'train.seeds=[0,1]'": grid("small") | grid("large") | {"compare", "timing"},
-    "dvc exp run -S 'models.conv2_linear2.hidden_units=[128]'": grid("small", SMALL_MODELS[1:])
+    "dvc exp run --temp -S 'train.seeds=[0,1,2]'": grid("small") | grid("large") | {"compare", "timing"},
+    "dvc exp run --temp -S 'models.conv2_linear2.hidden_units=[128]'": grid("small", SMALL_MODELS[1:])
     | grid("large", SMALL_MODELS[1:])
     | {"compare", "timing"},
-    "dvc exp run -S '+kernels.huge=11'": grid("huge") | {"compare", "timing"},
+    "dvc exp run --temp -S '+kernels.huge=11'": grid("huge") | {"compare", "timing"},
 }
 REMOVE, MARGIN, DATASET = OTHERS[3:]
 
@@ -71,7 +70,7 @@ def first_run(
     module.write_text(code, encoding="utf-8")
     run(folder, "git init --quiet")
     commit(folder, "sources")
-    (printed,) = run_printed(folder, REPRO, {MIRROR: mnist()})
+    printed = run(folder, "dvc repro", **{MIRROR: mnist()})
     commit(folder, "run")
     return folder, printed
 
@@ -81,7 +80,7 @@ def without_large(first_run: tuple[Path, str]) -> tuple[Path, str]:
     """The repository with a branch of that name, in which the README's command removed a kernel size."""
     folder, _ = first_run
     reset(folder, "main")
-    (printed,) = run_printed(folder, [REMOVE], {})
+    printed = apply_experiment(folder, REMOVE)
     run(folder, "git switch --quiet --create without-large")
     commit(folder, "no large kernel")
     return folder, printed
@@ -108,35 +107,45 @@ def small_study(without_large: tuple[Path, str]) -> Path:
     return without_large[0]
 
 
-def charts_page(printed: str) -> Path:
-    """Returns the page that `dvc plots` says it wrote."""
-    return Path(printed.strip().removeprefix("file://"))
+def apply_experiment(folder: Path, command: str, **environment: str) -> str:
+    """Runs an experiment, which leaves the repository as it is; applies it, and returns what it printed."""
+    (printed,) = run_printed(folder, [command], environment)
+    assert run(folder, "git status --porcelain") == ""
+    (name,) = re.findall(r"^Ran experiment\(s\): (\S+)$", printed, re.MULTILINE)
+    run(folder, f"dvc exp apply {name}")
+    return printed
 
 
 def test_readme_prints_no_other_commands() -> None:
     assert [*PLANNED, REMOVE, MARGIN, DATASET] == OTHERS
-    assert [len(block) for block in BLOCKS] == [1, 4, 6, 1, 2, 1]
+    assert [len(KERNEL), len(QUEUE)] == [6, 3]
 
 
 def test_one_kernel_size_changes_its_own_networks(study: Path) -> None:
     choice = (study / "plots/choice.json").read_bytes()
-    printed, metrics, charts, table = run_printed(study, KERNEL, {})
-    ran = stages_run(printed)
-    assert ran - {"export"} == grid("large") | TABLES | {"download"}
-    assert ("export" in ran) == (choice != (study / "plots/choice.json").read_bytes())
+    printed, metrics, charts, table = run_printed(study, KERNEL[:4], {})
+    assert run(study, "git status --porcelain") == ""
     rows = metrics.splitlines()[1:]
     assert 0 < len(rows) <= 16
     assert all("-small" not in row for row in rows)
     assert sum("seconds.conv" in row for row in rows) == len(SMALL_MODELS)
-    assert {"HEAD", "workspace"} <= set(re.findall("HEAD|workspace", charts_page(charts).read_text("utf-8")))
+    page = Path(charts.strip().removeprefix("file://")).read_text(encoding="utf-8")
+    assert {"kernel-9", "workspace"} <= set(re.findall("kernel-9|workspace", page))
     assert "best_accuracy" in table
     assert max(map(len, table.splitlines())) <= 180
+    run_printed(study, KERNEL[4:5], {})
+    ran = stages_run(printed)
+    assert ran - {"export"} == grid("large") | TABLES | {"download"}
+    assert ("export" in ran) == (choice != (study / "plots/choice.json").read_bytes())
+    *_, restored = run_printed(study, KERNEL[5:], {})
+    assert stages_run(restored) <= TABLES | {"download"}
+    assert run(study, "git status --porcelain") == ""
 
 
 @pytest.mark.parametrize("command", PLANNED)
 def test_other_experiments_are_allowed_and_run_what_depends_on_them(study: Path, command: str) -> None:
     """Only their first stage is run, which checks the parameters; DVC tells which stages it would run."""
-    assert stages_run(*run_printed(study, [f"{command} download"], {})) == {"download"}
+    assert stages_run(apply_experiment(study, f"{command} download")) == {"download"}
     assert changed_stages(study).keys() == PLANNED[command]
 
 
@@ -156,12 +165,12 @@ def test_removed_networks_run_nothing(without_large: tuple[Path, str], tmp_path:
 
 
 def test_margin_trains_nothing(small_study: Path) -> None:
-    ran = stages_run(*run_printed(small_study, [MARGIN], {}))
+    ran = stages_run(apply_experiment(small_study, MARGIN))
     assert ran - {"export"} == TABLES - {"timing"} | {"download"}
 
 
 def test_another_dataset(small_study: Path, fashion: tuple[Path, dict[str, str]]) -> None:
-    ran = stages_run(*run_printed(small_study, [DATASET], {MIRROR: str(fashion[0])}))
+    ran = stages_run(apply_experiment(small_study, DATASET, **{MIRROR: str(fashion[0])}))
     assert ran == {"download", "prepare", "export"} | grid("small") | TABLES
     report = (small_study / "report/report.md").read_text(encoding="utf-8")
     assert report.startswith("# Which CNN for FashionMNIST")
@@ -172,26 +181,16 @@ def test_another_dataset(small_study: Path, fashion: tuple[Path, dict[str, str]]
     assert StudySummary.read(small_study / "plots/study.json").target == 0.9
 
 
-def test_fewer_folds_are_what_the_study_here_has(study: Path) -> None:
-    assert stages_run(*run_printed(study, QUICK, {})) <= {"download"}
-
-
 def test_queued_experiments_run_their_own_code(small_study: Path) -> None:
     """Code that is broken after the experiments were queued does not break them."""
-    queue, start = QUEUE
+    queue, start, status = QUEUE
     run_printed(small_study, [queue], {})
     module = small_study / "src/mnist_cnn/statistics/runs.py"
     module.write_text("raise SystemExit('the code of the workspace')\n", encoding="utf-8")
     run_printed(small_study, [start], {})
-    wait_until(lambda: not re.search("Queued|Running", run(small_study, "dvc queue status")), limit=900)
-    assert run(small_study, "dvc queue status").count("Success") == 2
+    wait_until(lambda: not re.search("Queued|Running", run(small_study, status)), limit=900)
+    assert run(small_study, status).count("Success") == 2
     rows = list(csv.DictReader(run(small_study, "dvc exp show --csv").splitlines()))
     rates = {row["train.learning_rate"]: float(row["best_accuracy"]) for row in rows if row["Experiment"]}
     assert {"0.005", "0.02"} <= rates.keys()
     assert min(rates.values()) > 0.3
-
-
-def test_charts_are_shown(study: Path) -> None:
-    (printed,) = run_printed(study, CHARTS, {})
-    page = charts_page(printed).read_text("utf-8")
-    assert all(title in page for title in ("Accuracy of every network", "Ranking", "Confusion of classes"))

@@ -1,4 +1,4 @@
-"""The first three blocks of the README as they are printed: the study, its verification, its use."""
+"""The first five blocks of the README as they are printed: from a clone to the use of the network."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from mnist_cnn.core.params import load_params
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.sources.idx import read_idx
-from tests.support.commands import console_blocks, run_printed
-from tests.support.params import shrink
+from tests.support.commands import command_blocks, run_printed
+from tests.support.params import set_keys, shrink
 from tests.support.repositories import (
     TOP,
     commit,
@@ -27,8 +27,12 @@ from tests.support.repositories import (
 
 pytestmark = pytest.mark.slow
 
-STUDY, VERIFY, USE = console_blocks((TOP / "README.md").read_text(encoding="utf-8"))[:3]
-NETWORKS = {"conv1_linear1-small": "conv1_linear1-large", "conv3_linear2-medium": "conv2_linear2-large"}
+SETUP, TRIAL, STUDY, VERIFY, USE = command_blocks((TOP / "README.md").read_text(encoding="utf-8"))[:5]
+OWNER = "https://github.com/OWNER/mnist-cnn"
+NETWORKS = {"conv1_linear1-small": "conv1_linear1-large", "conv3_linear2-small": "conv2_linear2-large"}
+GRID = {f"{stage}@{network}" for stage in ("train", "evaluate") for network in NETWORKS.values()}
+TABLES = {"compare", "timing", "report", "page"}
+ONCE = {"download", "prepare", "export", "card"}  # what the study may have in common with the trial
 VENV = {"VENV": sys.prefix}
 ELSEWHERE = {  # another locale, time zone and hash seed; the plainest kernels of NumPy
     "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name)),
@@ -40,35 +44,43 @@ ELSEWHERE = {  # another locale, time zone and hash seed; the plainest kernels o
 
 
 @pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A clone of the repository in which the first block of the README was run, and what it printed."""
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A clone in which the first three blocks of the README were run, and what each command printed."""
     top = tmp_path_factory.mktemp("readme")
     origin = top / "origin"
     copy_sources(origin)
     shrink(origin / "params.yaml", kernels=("large",))
+    set_keys(origin / "params.yaml", {"train.seeds": [0, 1]})
     run(origin, "git init --quiet")
     commit(origin, "sources")
-    *_, printed = run_printed(top, STUDY, VENV | {MIRROR: mnist()}, {"<this repository>": str(origin)})
+    commands = SETUP + TRIAL + STUDY
+    _, _, *printed = run_printed(top, commands, VENV | {MIRROR: mnist()}, {OWNER: str(origin)})
     folder = top / "mnist-cnn"
     commit(folder, "run")
     return folder, printed
 
 
-def test_first_run_runs_every_stage(first_run: tuple[Path, str]) -> None:
-    folder, printed = first_run
-    grid = {f"{model}-large" for model in ("conv1_linear1", "conv2_linear2")}
-    networks = {f"{stage}@{network}" for stage in ("train", "evaluate") for network in grid}
-    others = {"download", "prepare", "compare", "timing", "report", "page", "export", "card"}
-    assert stages_run(printed) == networks | others
-    assert "this machine computes the committed bits" in printed
-    assert "Traceback" not in printed
-    assert "Warning" not in printed
+def test_trial_runs_every_stage_in_a_copy(first_run: tuple[Path, list[str]]) -> None:
+    folder, (trial, metrics, *_) = first_run
+    assert stages_run(trial) == GRID | TABLES | ONCE
+    assert all(network in metrics for network in NETWORKS.values())
+    assert load_params(folder / "params.yaml").train.seeds == (0, 1)
+
+
+def test_study_runs_every_stage(first_run: tuple[Path, list[str]]) -> None:
+    folder, (*_, study, charts) = first_run
+    assert GRID | TABLES <= stages_run(study) <= GRID | TABLES | ONCE
+    assert "this machine computes the committed bits" in study
+    assert "Traceback" not in study
+    assert "Warning" not in study
+    page = Path(charts.strip().removeprefix("file://")).read_text(encoding="utf-8")
+    assert all(title in page for title in ("Accuracy of every network", "Ranking", "Confusion of classes"))
     assert stages_run(run(folder, "dvc repro")) == set()
     assert "up to date" in run(folder, "dvc status")
     assert run(folder, "git status --porcelain") == ""
 
 
-def test_networks_are_verified(first_run: tuple[Path, str]) -> None:
+def test_networks_are_verified(first_run: tuple[Path, list[str]]) -> None:
     """The first network is committed with other bits, the second one with another number as well."""
     folder, _ = first_run
     assert NETWORKS.keys() <= {network.name for network in load_params(TOP / "params.yaml").networks()}
@@ -97,7 +109,7 @@ def test_networks_are_verified(first_run: tuple[Path, str]) -> None:
     assert "Traceback" not in printed
 
 
-def test_everything_is_verified_elsewhere(first_run: tuple[Path, str]) -> None:
+def test_everything_is_verified_elsewhere(first_run: tuple[Path, list[str]]) -> None:
     """On one core, in another directory with another cache, and with another environment."""
     folder, _ = first_run
     one_core = f"taskset --cpu-list {min(os.sched_getaffinity(0))} " if shutil.which("taskset") else ""
@@ -108,7 +120,7 @@ def test_everything_is_verified_elsewhere(first_run: tuple[Path, str]) -> None:
     assert run(folder, "git status --porcelain") == ""
 
 
-def test_answer_is_used(first_run: tuple[Path, str]) -> None:
+def test_answer_is_used(first_run: tuple[Path, list[str]]) -> None:
     folder, _ = first_run
     pixels = read_idx(Path(mnist(), "t10k-images-idx3-ubyte").read_bytes())[0]
     Image.fromarray(255 - pixels).resize((200, 200)).save(folder / "picture.png")

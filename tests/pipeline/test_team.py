@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.commands import console_blocks, run_printed
+from tests.support.commands import command_blocks, run_printed
 from tests.support.fake_repository import make_repository
 from tests.support.repositories import TOP, run, stages_run, tree
 from tests.support.servers import s3_server
 
 DOC = (TOP / "docs/team.md").read_text(encoding="utf-8")
-BUCKET, FOLDER, GIVE, TAKE, TRY, SEE, TIDY, SIZES = console_blocks(DOC)
+BUCKET, FOLDER, GIVE, TAKE, TRY, SEE, TIDY, SIZES = command_blocks(DOC)
 SECRET = "secret-of-the-team"
 
 

@@ -4,14 +4,15 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 
 from tests.support.repositories import run
 
 
-def console_blocks(text: str) -> list[list[str]]:
-    """Returns the commands of each block of a terminal."""
-    blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
+def command_blocks(text: str) -> list[list[str]]:
+    """Returns the commands of each block of a shell or a terminal, without prompts and comments."""
+    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [[re.sub(r"^\$ | +# .*$", "", line) for line in block.splitlines()] for block in blocks]
 
 
 def run_printed(
@@ -21,7 +22,7 @@ def run_printed(
 
     Args:
         folder: Where the first command is run; `cd` changes it.
-        commands: As they are printed; `export` changes the environment.
+        commands: As they are printed; `export` and `NAME=value` change the environment.
         environment: Added to that of the tests.
         names: What stands in a command → what the reader replaces it with.
     """
@@ -30,10 +31,10 @@ def run_printed(
         for placeholder, name in (names or {}).items():
             line = line.replace(placeholder, name)
         assert not re.search(r"<[^>]*>", line), line
-        for command in line.split(" && "):
+        for command in Template(line).safe_substitute(environment).split(" && "):
             first, *rest = shlex.split(command)
-            if first == "export":
-                environment |= dict(word.split("=", 1) for word in rest)
+            if first == "export" or re.fullmatch(r"[A-Z]+=.*", command):
+                environment |= dict(word.split("=", 1) for word in rest or [first])
             elif first == "cd":
                 folder /= rest[0]
             elif first != "source":  # the environment of the tests is active
