@@ -5,7 +5,7 @@
 
 Reads data/raw and the last commit, which it clones into a temporary directory with its own DVC cache. Prints
 for each network *same bits*, *same counts* (of correct predictions) or *different*. If no network is named,
-it also prints which committed tables, figures and texts differ. The exit status is 1 if anything is different.
+it also prints which committed tables, figures and texts differ. The exit status is 1 if anything differs.
 """
 
 import argparse
