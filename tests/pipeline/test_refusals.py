@@ -6,24 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_repository import make_small_repository
 from tests.support.params import set_keys
-from tests.support.repositories import commit, copy_sources, run, tree, write_placeholders
+from tests.support.repositories import run, tree
 
 pytestmark = pytest.mark.slow
-
-MODEL = {"conv1_linear1": {"conv_channels": [16], "hidden_units": []}}
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of one network, in which a small file stands in for each output and is up to date."""
-    folder = tmp_path_factory.mktemp("refused")
-    copy_sources(folder)
-    set_keys(folder / "params.yaml", {"kernels": {"large": 7}, "models": MODEL})
-    run(folder, "git init --quiet")
-    write_placeholders(folder)
-    commit(folder, "all")
-    return folder
+    return make_small_repository(tmp_path_factory.mktemp("refused"), {"large": 7})
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import yaml
 from dvc.repo import Repo
 
 from mnist_cnn.core.params import Params
+from tests.support.fake_repository import make_small_repository
 from tests.support.params import set_keys
-from tests.support.repositories import TOP, changed_stages, commit, copy_sources, run, write_placeholders
+from tests.support.repositories import TOP, changed_stages, run
 
 SOURCE = TOP / "src"
 PACKAGE = SOURCE / "mnist_cnn"
@@ -154,14 +155,7 @@ def test_every_part_is_known_and_its_modules_hold_the_code() -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of one network in which everything is up to date; small files stand in for the outputs."""
-    folder = tmp_path_factory.mktemp("stages")
-    copy_sources(folder)
-    model = {"conv1_linear1": {"conv_channels": [16], "hidden_units": []}}
-    set_keys(folder / "params.yaml", {"kernels": {"small": 3}, "models": model})
-    run(folder, "git init --quiet")
-    write_placeholders(folder)
-    commit(folder, "all")
+    folder = make_small_repository(tmp_path_factory.mktemp("stages"), {"small": 3})
     assert changed_stages(folder) == {}
     return folder
 

@@ -1,4 +1,4 @@
-"""A repository with a simulated study: every output exists, and DVC has nothing to run."""
+"""Repositories in which every output exists, so that DVC has nothing to run."""
 
 from pathlib import Path
 
@@ -47,6 +47,17 @@ def make_repository(folder: Path) -> Path:
     for name in ("accuracy_cost", "mistakes"):
         write_text(folder / FIGURES / f"{name}.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
     run(folder, "git init --quiet --initial-branch main")
+    write_placeholders(folder)
+    commit(folder, "all")
+    return folder
+
+
+def make_small_repository(folder: Path, kernels: dict[str, int]) -> Path:
+    """Makes a repository of one layout in which everything is up to date; all outputs are placeholders."""
+    copy_sources(folder)
+    model = {"conv1_linear1": {"conv_channels": [16], "hidden_units": []}}
+    set_keys(folder / PARAMS, {"kernels": kernels, "models": model})
+    run(folder, "git init --quiet")
     write_placeholders(folder)
     commit(folder, "all")
     return folder

@@ -170,7 +170,7 @@ function redraw() {
 }
 
 // ---- results
-const cells = [], hardButtons = [], layers = [], bars = [];
+const cells = [], hardButtons = [], bars = [];
 
 function showResults() {
   const truth = hard[image], blank = !truth && !pixels.some(Boolean), verdict = byId("verdict");
@@ -196,15 +196,16 @@ function showCell(cell, i, predicted, expected) {
 }
 
 function showChosen(blank) {
-  const network = networks[chosen], { weights, maps, probabilities } = results, { size } = network.convolutions[0];
+  const { chosen, weights, maps, probabilities } = results, network = networks[chosen], { size } = network.convolutions[0];
   byId("chosen").textContent = titleOf(chosen);
   byId("facts").textContent = translate("facts", network, network.accuracy === null ? "–" : percent(network.accuracy, 2));
-  layers.forEach(({ block, title, tiles }, index) => {
-    block.hidden = index >= maps.length;
-    if (block.hidden) return;
-    const { values, side, margin, channels } = maps[index], width = side + 2 * margin, max = maxOf(values) || 1;
-    title.textContent = translate(index ? "later" : "first", network.convolutions[index], index);
-    tiles.replaceChildren();
+  byId("layers").replaceChildren();
+  maps.forEach(({ values, side, margin, channels }, index) => {
+    const block = append("div", byId("layers")), width = side + 2 * margin, max = maxOf(values) || 1;
+    append("h3", block, translate(index ? "later" : "first", network.convolutions[index], index));
+    const tiles = append("div", block);
+    tiles.className = "tiles";
+    tiles.ariaHidden = "true";
     for (let channel = 0; channel < channels; channel++) {
       const tile = append("div", tiles);
       if (!index) paintKernel(append("canvas", tile), size, weights.subarray(channel * size ** 2, (channel + 1) * size ** 2));
@@ -272,12 +273,6 @@ hard.forEach((one, i) => {
   button.addEventListener("click", () => showOnPaper([], i));
   hardButtons.push(button);
 });
-for (let index = 0; index < Math.max(...networks.map(network => network.convolutions.length)); index++) {
-  const block = append("div", byId("layers")), title = append("h3", block), tiles = append("div", block);
-  tiles.className = "tiles";
-  tiles.ariaHidden = "true";
-  layers.push({ block, title, tiles });
-}
 for (const name of classes) {
   const row = append("li", byId("bars"));
   append("span", row, name);

@@ -79,7 +79,7 @@ onmessage = ({ data }) => {
       ({ convolutions: convolutions.map(unpack), linears: linears.map(unpack) }));
     return;
   }
-  const results = networks.map(network => run(network, data.pixels)), { maps } = results[data.chosen];
-  const { weights } = networks[data.chosen].convolutions[0];
-  postMessage({ probabilities: results.map(result => result.probabilities), maps, weights });
+  const { pixels, chosen } = data, results = networks.map(network => run(network, pixels)), { maps } = results[chosen];
+  const { weights } = networks[chosen].convolutions[0];
+  postMessage({ probabilities: results.map(result => result.probabilities), chosen, maps, weights });
 };
