@@ -10,7 +10,7 @@ from compare import describe_choice
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import EXPORT, PLOTS
 from mnist_cnn.core.tables import write_table
-from tests.support.commands import console_blocks
+from tests.support.commands import REPOSITORY, command_blocks, run_printed
 from tests.support.digits import write_study
 from tests.support.repositories import TOP, commit, copy_sources, run, tree
 from tests.support.studies import sample
@@ -29,7 +29,7 @@ def section(page: Path, title: str) -> str:
 
 def commands(title: str) -> list[str]:
     """Returns the commands in a section of docs/model.md."""
-    return [command for block in console_blocks(section(PAGE, title)) for command in block]
+    return [command for block in command_blocks(section(PAGE, title)) for command in block]
 
 
 def python_block(page: Path, title: str) -> str:
@@ -55,8 +55,7 @@ def top(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     run(maker, "dvc repro --single-item export card")
     commit(maker, "the network")
     run(maker, "git push --quiet --set-upstream origin HEAD")
-    for command in commands("Publish it"):
-        run(maker, command)
+    run_printed(maker, commands("Publish it"), {})
     run(top, "git clone --quiet public.git clone")
     return top
 
@@ -68,8 +67,7 @@ def user(top: Path) -> Path:
     user.mkdir()
     run(user, "git init --quiet")
     run(user, "dvc init --quiet")
-    for command in commands("Fetch it"):
-        run(user, command.replace("<this repository>", f"'{top}/clone'"))
+    run_printed(user, commands("Fetch it"), {}, {REPOSITORY: f"{top}/clone"})
     return user
 
 
@@ -84,7 +82,7 @@ def test_commands_fetch_the_network(top: Path, user: Path) -> None:
 def test_python_reads_the_network(top: Path) -> None:
     code = python_block(PAGE, "Fetch it")
     scope: dict[str, bytes] = {}
-    exec(code.replace("<this repository>", f"{top}/clone"), scope)
+    exec(code.replace(REPOSITORY, f"{top}/clone"), scope)
     assert scope["model"] == (top / "maker" / EXPORT / "model.onnx").read_bytes()
 
 

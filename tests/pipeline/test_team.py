@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.commands import command_blocks, run_printed
+from tests.support.commands import REPOSITORY, command_blocks, run_printed
 from tests.support.fake_repository import make_repository
 from tests.support.repositories import TOP, run, stages_run, tree
 from tests.support.servers import s3_server
@@ -37,8 +37,8 @@ def first(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_study_and_experiment_travel_through_a_bucket(server: str, first: Path, tmp_path: Path) -> None:
     environment: dict[str, str] = {}
-    names = {"<key>": "key", "<secret>": SECRET, "https://<server>": server, "<bucket>": "bucket"}
-    names |= {"<repository>": "origin.git"}
+    names = {"YOUR-KEY": "key", "YOUR-SECRET": SECRET, "YOUR-BUCKET": "bucket"}
+    names |= {"https://YOUR-SERVER": server, REPOSITORY: "origin.git"}
 
     def walk(folder: Path, block: list[str]) -> list[str]:
         return run_printed(folder, block, environment, names)
@@ -61,7 +61,7 @@ def test_study_and_experiment_travel_through_a_bucket(server: str, first: Path, 
 
 @pytest.mark.slow
 def test_study_travels_through_a_folder(first: Path, tmp_path: Path) -> None:
-    run_printed(first, FOLDER + GIVE, {}, {"<folder>": str(tmp_path / "shared")})
+    run_printed(first, FOLDER + GIVE, {}, {"YOUR-FOLDER": str(tmp_path / "shared")})
     shutil.rmtree(first / ".dvc/cache")
     shutil.rmtree(first / "data/prepared")
     run(first, "dvc pull")

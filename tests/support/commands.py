@@ -8,6 +8,8 @@ from string import Template
 
 from tests.support.repositories import run
 
+REPOSITORY = "https://github.com/OWNER/mnist-cnn"  # which the reader replaces
+
 
 def command_blocks(text: str) -> list[list[str]]:
     """Returns the commands of each block of a shell or a terminal, without prompts and comments."""
