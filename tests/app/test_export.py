@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from mnist_cnn.learning.network import build_network, load_network, predict_logi
 from mnist_cnn.learning.results import Weights
 from mnist_cnn.onnx_graph import IR_VERSION, OPSET, build_graph
 from tests.support.digits import make_images, write_study
-from tests.support.repositories import ENVIRONMENT, TOP, tree
+from tests.support.repositories import TOP, run_python, tree
 from tests.support.studies import sample
 
 NORMALISATION = Normalisation(mean=33.3, std=78.6)
@@ -103,15 +102,7 @@ def test_agreement_allows_only_rounding(
 
 
 def export(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, TOP / "src/export.py", *options],
-        cwd=folder,
-        env=ENVIRONMENT | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run_python(folder, TOP / "src/export.py", *options, **environment)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import yaml
 
 from mnist_cnn.core.command import UserError, run
 from tests.support.processes import end_soon, wait_until
-from tests.support.repositories import ENVIRONMENT, TOP
+from tests.support.repositories import ENVIRONMENT, TOP, run_python
 from tests.support.repositories import run as run_command
 
 STAGE = """
@@ -99,11 +99,7 @@ def test_only_an_edit_of_what_dvc_records_discards_the_result(
     sources: Path, stage: str, path: str, old: str, new: str, changed: str
 ) -> None:
     before = (sources / path).read_bytes() if (sources / path).exists() else None
-    command = ["python", "stage.py", path, old, new]
-    environment = ENVIRONMENT | {"DVC_STAGE": stage, "PYTHONPATH": "src"}
-    done = subprocess.run(
-        command, cwd=sources, env=environment, text=True, capture_output=True, timeout=60, check=False
-    )
+    done = run_python(sources, "stage.py", path, old, new, DVC_STAGE=stage, PYTHONPATH="src")
     if before is None:
         (sources / path).unlink()
     else:

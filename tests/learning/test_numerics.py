@@ -2,8 +2,6 @@
 
 import ast
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ from mnist_cnn.learning.parallel import run_all
 from mnist_cnn.learning.results import TrainedRun, Weights
 from mnist_cnn.learning.training import Trainer, random_stream, train_run
 from tests.support.digits import make_images, make_training_set, small, write_study
-from tests.support.repositories import ENVIRONMENT, TOP
+from tests.support.repositories import TOP, run_python
 
 PARAMS = load_params(TOP / "params.yaml")
 NETWORK = PARAMS.network("conv2_linear2", "small")
@@ -67,8 +65,9 @@ def test_stage_ignores_the_environment(alone: list[TrainedRun], params: Params, 
     other.parent.mkdir(parents=True)
     other.write_text("from pathlib import Path\nPath(__file__).with_name('imported').touch()\n")
     threads = {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "PYTHONPATH": str(tmp_path / "other")}
-    command = [sys.executable, TOP / "src/train.py", "--model", NETWORK.model, "--kernel", NETWORK.kernel]
-    subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT | OTHER_PINS | threads, check=True, timeout=120)
+    names = "--model", NETWORK.model, "--kernel", NETWORK.kernel
+    done = run_python(tmp_path, TOP / "src/train.py", *names, **OTHER_PINS, **threads)
+    assert done.returncode == 0, done.stderr
     for run in alone[:2]:
         path = tmp_path / WEIGHTS / NETWORK.path / weights_file(run.seed, run.fold)
         assert same(load_file(path), run.weights)
@@ -81,12 +80,8 @@ def test_pins_override_the_environment(native: bool, environment: dict[str, str]
     """Only `python -X native_numerics` leaves the choice to the libraries, and then nothing is set at all."""
     program = "import os, mnist_cnn; print({name: os.environ.get(name) for name in mnist_cnn.PINS})"
     options = ["-X", "native_numerics"] if native else []
-    where = {"PYTHONPATH": str(TOP / "src")}
-    printed = subprocess.run(
-        [sys.executable, *options, "-c", program],
-        env=ENVIRONMENT | environment | where, capture_output=True, text=True, check=True, timeout=60,
-    ).stdout  # fmt: skip
-    assert ast.literal_eval(printed) == (dict.fromkeys(PINS) if native else PINS)
+    done = run_python(TOP, *options, "-c", program, **environment, PYTHONPATH=str(TOP / "src"))
+    assert ast.literal_eval(done.stdout) == (dict.fromkeys(PINS) if native else PINS)
 
 
 @pytest.mark.parametrize("network", PARAMS.networks(), ids=lambda network: network.name)

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, TIMING, TRAINI
 from mnist_cnn.core.tables import read_table, write_table
 from mnist_cnn.documents import Choice, StudySummary
 from tests.support.params import changed
-from tests.support.repositories import ENVIRONMENT, TOP
+from tests.support.repositories import TOP, run_python
 from tests.support.studies import grid, true_seconds, write_simulated_study
 
 COMPARED = {
@@ -144,14 +142,8 @@ def test_same_bytes_whichever_kernels_numpy_picks(compared: Path) -> None:
         pytest.skip("this processor has nothing newer than AVX2")
     settings = {"NPY_DISABLE_CPU_FEATURES": " ".join(newer), "OPENBLAS_CORETYPE": "Haswell"}
     program = "import sys, compare; compare.main(); sys.exit('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=ENVIRONMENT | settings | {"PYTHONPATH": str(TOP / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
+    done = run_python(Path(), "-c", program, **settings, PYTHONPATH=str(TOP / "src"))
+    assert done.returncode == 0, done.stderr
     name = Choice.read(PLOTS / "choice.json").name
     assert (done.stdout, done.stderr) == (f"compare: 90 runs of 15 networks; chosen: {name}\n", "")
     expected = outputs(compared)

@@ -52,6 +52,19 @@ def run(folder: Path, command: str, *, fails: bool = False, limit: float = LIMIT
     return done.stdout
 
 
+def run_python(folder: Path, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Python in a folder; returns the exit status and what was printed."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=ENVIRONMENT | environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=LIMIT,
+    )
+
+
 def copy_sources(folder: Path) -> None:
     """Copies the sources as they stand, and nothing that was computed."""
     listed = run(TOP, "git ls-files -z --cached --others --exclude-standard")
