@@ -1,20 +1,45 @@
-"""Do statements hold in a repeat? Simulated pairs of studies, a second real study, and longer training."""
+"""Do conclusions hold in a repeat? Simulated pairs of studies, a study with other seeds, and a longer one."""
 
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.simulation import markdown, simulated
+import pandas as pd
+
+from benchmarks.rates import markdown, simulated
+from mnist_cnn.core.command import UserError
 from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import PLOTS
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.statistics.choice import NO_CHOICE
 from mnist_cnn.statistics.runs import network_columns
-from mnist_cnn.statistics.study import Study, analyse, contradictions
+from mnist_cnn.statistics.statements import outcomes
+from mnist_cnn.statistics.study import Study, analyse
 
-PAGE = Path("docs/statistics.md")
-START, END = "<!-- replication -->\n", "<!-- /replication -->"
+COMMITTED = PLOTS / "runs.csv"
 SECOND = Path("benchmarks/second_runs.csv")  # the same study with other seeds
-LONGER = Path("benchmarks/reference_runs.csv")  # the same grid with more epochs
+LONGER, LONGER_EPOCHS = Path("benchmarks/longer_runs.csv"), 6
+STATISTICS, BENCHMARKS = Path("docs/statistics.md"), Path("benchmarks/README.md")
+ABSENT = "Left out: `{}` is missing, or of another grid."
+
+
+class Replication(NamedTuple):
+    """What another study makes of the definite statements of the committed one.
+
+    Attributes:
+        seeds: Of the other study.
+        confirmed: Number of definite statements that it confirms.
+        undecided: Number of those that it leaves undecided.
+        contradicted: Names of those that it contradicts.
+        chosen: The network that each of the two studies chooses, the committed one first.
+    """
+
+    seeds: tuple[int, ...]
+    confirmed: int
+    undecided: int
+    contradicted: tuple[str, ...]
+    chosen: tuple[str, str]
 
 
 def load(path: Path, params: Params) -> Study | None:
@@ -26,28 +51,46 @@ def load(path: Path, params: Params) -> Study | None:
     return analyse(runs, params) if same_grid else None
 
 
-def side_by_side(path: Path, params: Params) -> str:
-    """Compares the statements of the committed study with those of another one."""
-    committed, other = load(PLOTS / "runs.csv", params), load(path, params)
-    if committed is None or other is None:
-        return f"Left out: `{PLOTS / 'runs.csv'}` or `{path}` is missing, or of another grid."
-    contradicted = contradictions(committed.statements, other.statements)
-    here, there = (describe_statements(study) for study in (committed, other))
-    definite = committed.summary.definite
+def compare(committed: Study, other: Study) -> Replication:
+    """Counts what the other study makes of the definite statements of the committed one."""
+    found = outcomes(committed.statements, other.statements)
+    counts = Counter(found.values())
+    return Replication(
+        other.summary.seeds,
+        counts["confirmed"],
+        counts["undecided"],
+        tuple(name for name, outcome in found.items() if outcome == "contradicted"),
+        (committed.summary.chosen or NO_CHOICE, other.summary.chosen or NO_CHOICE),
+    )
+
+
+def side_by_side(committed: Study, path: Path, params: Params) -> str:
+    """Compares the statements of the committed study with those of another one, as Markdown."""
+    other = load(path, params)
+    if other is None:
+        return ABSENT.format(path)
+    found, here, there = compare(committed, other), *map(describe_statements, (committed, other))
+    decided = outcomes(committed.statements, other.statements)
     rows = [
-        [name, here[name], there[name], "contradicted" if name in contradicted else ""]
+        [name, here[name], there[name], decided.get(name, "")]
         for name in committed.statements
-        if name in {*definite, *other.summary.definite}
+        if name in {*decided, *other.summary.definite}
     ]
-    only_here = ", ".join(name for name in definite if name not in other.summary.definite)
-    chosen, repeated = (study.summary.chosen or NO_CHOICE for study in (committed, other))
+    chosen, repeated = found.chosen
     likely = committed.summary.likely_choices
+    choice = (
+        f"Both studies choose {chosen}."
+        if chosen == repeated
+        else f"The committed study chooses {chosen}. The other one chooses {repeated}, which is"
+        f"{'' if repeated in likely else ' not'} in the set of the committed study ({', '.join(likely)})."
+    )
     return (
-        f"{markdown(['', 'committed study', f'`{path.name}`', ''], rows)}\n\n"
-        f"Contradicted: {', '.join(contradicted) or 'none'}. Definite in the committed study alone:"
-        f" {only_here or 'none'}.\n\n"
-        f"Choice: {chosen}; there: {repeated}, which is{'' if repeated in likely else ' not'} in the set of"
-        f" the committed study ({', '.join(likely)})."
+        f"Of the {len(decided)} definite conclusions of the committed study, this study, with"
+        f" {len(found.seeds)} {'seed' if len(found.seeds) == 1 else 'seeds'}"
+        f" ({', '.join(map(str, found.seeds))}), confirms {found.confirmed}, leaves"
+        f" {found.undecided or 'none'} undecided and contradicts"
+        f" {', '.join(found.contradicted) or 'none'}. {choice}\n\n"
+        f"{markdown(['', 'committed study', f'`{path}`', 'outcome'], rows)}"
     )
 
 
@@ -68,15 +111,54 @@ def describe_statements(study: Study) -> dict[str, str]:
     }
 
 
+def recipes(committed: Study, params: Params) -> str:
+    """Summarises the studies as a table, one row per study that exists."""
+    others = [(params.train.epochs, SECOND), (LONGER_EPOCHS, LONGER)]
+    studies = [(params.train.epochs, COMMITTED, committed)]
+    studies += [(epochs, path, study) for epochs, path in others if (study := load(path, params))]
+    rows = []
+    for epochs, path, study in studies:
+        accuracy, summary = 100 * study.networks.accuracy, study.summary
+        definite = len(summary.good) + len(summary.worse)
+        rows.append(
+            [
+                f"`{path}`",
+                f"{epochs:g}",
+                ", ".join(map(str, summary.seeds)),
+                f"{accuracy.min():.2f}–{accuracy.max():.2f}",
+                f"{100 * (summary.half_width or 0):.3f}",
+                f"{definite} of {summary.networks}",
+                summary.chosen or NO_CHOICE,
+            ]
+        )
+    header = ["runs", "epochs", "seeds", "accuracy, lowest–highest, %", "half-width of a gap, points"]
+    return markdown([*header, "definite tiers", "choice"], rows)
+
+
+def replace_between(page: Path, marker: str, text: str) -> None:
+    """Replaces what stands between two markers of a page."""
+    start, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    write_text(page, f"{before}{start}{text}\n{end}{rest.partition(end)[2]}")
+
+
 def main() -> None:
-    """Simulates studies, compares with real ones, and writes the tables into docs/statistics.md."""
+    """Simulates studies, compares with real ones, and writes the tables into both pages.
+
+    Raises:
+        UserError: The committed table of runs is missing, or of another grid.
+    """
     params = load_params()
+    committed = load(COMMITTED, params)
+    if committed is None:
+        raise UserError(f"{COMMITTED} is missing, or of another grid: run `dvc repro`")
+    tables = [read_table(path) for path in (COMMITTED, SECOND) if load(path, params)]
+    means = committed.networks.accuracy.to_numpy()
     text = (
-        f"### Simulated\n\n{simulated(params)}\n\n"
-        f"### A second study with other seeds\n\n{side_by_side(SECOND, params)}\n\n"
-        f"### Trained longer\n\n{side_by_side(LONGER, params)}\n"
+        f"### A study with other seeds\n\n{side_by_side(committed, SECOND, params)}\n\n"
+        f"### A study with longer training\n\n{side_by_side(committed, LONGER, params)}\n\n"
+        f"### Simulated studies\n\n{simulated(means, pd.concat(tables), params)}"
     )
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    write_text(PAGE, before + START + text + END + after)
-    print(text, end="")
+    replace_between(STATISTICS, "replication", text)
+    replace_between(BENCHMARKS, "recipes", recipes(committed, params))
+    print(text)

@@ -24,14 +24,15 @@ def render_card(agreement: Agreement, choice: Choice, networks: pd.DataFrame, su
         networks: plots/networks.csv.
         summary: plots/study.json.
     """
-    correct, images = agreement.correct, agreement.images
+    correct, images, rows = agreement.correct, agreement.images, records(networks)
     interval = stats.binomtest(correct, images).proportion_ci(summary.confidence, method="wilson")
     return render(
         "card.md.j2",
         "en",
         agreement=agreement,
         choice=choice,
-        row={row["network"]: row for row in records(networks)}[agreement.network],
+        row={row["network"]: row for row in rows}[agreement.network],
+        likely=sorted((row for row in rows if row["likely"]), key=lambda row: -row["repeat_share"]),
         test=(correct / images, float(interval.low), float(interval.high)),
         summary=summary,
     )

@@ -63,7 +63,6 @@ class StudySummary(Document):
         worse: Networks shown to lose more than the margin.
         interaction: Whether the effect of the kernel depends on the layout.
         likely_choices: The smallest set with 90 % of the choices that repeats are predicted to make.
-        likely_share: The share of predicted choices in that set.
         definite: Names of the effects, and `tier NETWORK`, that are not undecided.
         sensitive: Those of them that become undecided with a correction for overlapping training sets.
         recipe: How every network is trained.
@@ -88,7 +87,6 @@ class StudySummary(Document):
     worse: tuple[str, ...]
     interaction: Interaction | None
     likely_choices: tuple[str, ...]
-    likely_share: float | None
     definite: tuple[str, ...]
     sensitive: tuple[str, ...]
     recipe: Recipe

@@ -14,7 +14,8 @@ from mnist_cnn.core.params import Params
 from mnist_cnn.statistics.blocks import block_fit
 from mnist_cnn.statistics.choice import NO_CHOICE
 from mnist_cnn.statistics.effects import estimate, planned_contrasts
-from mnist_cnn.statistics.study import Study, analyse, contradictions, definite, effects_on_time
+from mnist_cnn.statistics.statements import definite
+from mnist_cnn.statistics.study import Study, analyse, effects_on_time
 from tests.support.params import changed
 from tests.support.studies import MODELS, grid, simulate_fold_means, tabulate_runs
 
@@ -47,8 +48,7 @@ def test_summary_and_tables_agree() -> None:
     for tier in ("good", "undecided", "worse"):
         assert getattr(summary, tier) == tuple(table.index[table.tier == tier])
     assert set(summary.likely_choices) - {NO_CHOICE} == set(table.index[table.likely])
-    assert summary.likely_share == pytest.approx(table.repeat_share[table.likely].sum())
-    assert summary.likely_share >= 0.9
+    assert table.repeat_share[table.likely].sum() >= 0.9
     assert summary.half_width == pytest.approx(float((table.gap_high - table.gap).iloc[0]))
     assert (summary.networks, summary.runs) == (15, 90)
     assert (summary.seeds, summary.folds, summary.collapsed) == ((0,), tuple(range(6)), ())
@@ -98,22 +98,6 @@ def test_sensitive_statements_become_undecided_without_overlap(margin: float) ->
     assert set(study.summary.sensitive) <= set(study.summary.definite)
 
 
-def test_contradictions_and_definite_statements() -> None:
-    one = {
-        "a": ("more", 1),
-        "b": ("at_most", 0),
-        "c": ("undecided", 1),
-        "tier x": ("good", 0),
-        "z": ("more", 1),
-    }
-    assert definite(one) == ("a", "b", "tier x", "z")
-    assert contradictions(one, one) == []
-    same = {"a": ("undecided", 0), "b": ("undecided", 1), "c": ("more", 1), "tier x": ("undecided", 0)}
-    assert contradictions(one, same) == contradictions(same, one) == []
-    other = {"a": ("more", -1), "b": ("more", 1), "c": ("undecided", -1), "tier x": ("worse", 0)}
-    assert contradictions(one, other) == contradictions(other, one) == ["a", "b", "c", "tier x"]
-
-
 def test_a_collapsed_run_is_named_and_its_network_left_out() -> None:
     bad = "conv3_linear2-large"
     study = collapse(simulate(), {(bad, 2): 1_135, (bad, 4): 980})
@@ -145,7 +129,7 @@ def test_one_fold_gives_means_and_leaves_everything_undecided() -> None:
     assert study.effects[["lower", "upper"]].isna().all(axis=None)
     summary = study.summary
     assert summary.definite == summary.likely_choices == summary.good == ()
-    assert summary.chosen is summary.half_width is summary.likely_share is None
+    assert summary.chosen is summary.half_width is None
     assert summary.interaction is None
 
 

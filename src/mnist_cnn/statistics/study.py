@@ -1,7 +1,7 @@
 """From the table of runs to the tables of networks and effects, and the summary of a study."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,12 +18,12 @@ from mnist_cnn.statistics.blocks import DECIMALS, BlockFit, block_fit
 from mnist_cnn.statistics.choice import compare_with_best, likely_choices, predict_choices
 from mnist_cnn.statistics.effects import estimate, interaction, planned_contrasts
 from mnist_cnn.statistics.runs import RUN, network_columns
+from mnist_cnn.statistics.statements import Statements, definite, statements
 
 COLLAPSED_BELOW = (
     0.2  # a constant prediction is right in at most 11.4 % of MNIST; a trained network, above 90 %
 )
 MIN_ERROR_SD = 1e-12  # of accuracies; smaller residuals are rounding errors
-Statements = Mapping[str, tuple[str, int]]  # effect, or `tier NETWORK` → verdict or tier, direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,38 +41,6 @@ class Study:
     effects: pd.DataFrame
     summary: StudySummary
     statements: Statements
-
-
-def statements(comparison: pd.DataFrame, effects: pd.DataFrame) -> Statements:
-    """Lists the statements about effects and networks, those that are undecided included.
-
-    Args:
-        comparison: With columns network, tier.
-        effects: With columns effect, verdict, direction.
-    """
-    verdicts = zip(effects.verdict, effects.direction, strict=True)
-    tiers = {f"tier {row.network}": (row.tier, 0) for row in comparison.itertuples()}
-    return dict(zip(effects.effect, verdicts, strict=True)) | tiers
-
-
-def definite(statements: Statements) -> tuple[str, ...]:
-    """Names the statements that are not undecided."""
-    return tuple(name for name, (verdict, _) in statements.items() if verdict != "undecided")
-
-
-def contradictions(statements: Statements, others: Statements) -> list[str]:
-    """Names the statements that those of another study contradict.
-
-    Both are definite and differ (more / at most the margin; good / worse), or their directions are opposite.
-    An undecided statement contradicts none, and neither does one about what the other study does not have.
-    """
-    pairs = ((name, *statements[name], *others[name]) for name in statements if name in others)
-    return [
-        name
-        for name, verdict, direction, other_verdict, other_direction in pairs
-        if direction * other_direction < 0
-        or (verdict != other_verdict and "undecided" not in (verdict, other_verdict))
-    ]
 
 
 def analyse(runs: pd.DataFrame, params: Params) -> Study:
@@ -122,7 +90,6 @@ def analyse(runs: pd.DataFrame, params: Params) -> Study:
         worse=tuple(table.network[table.tier == "worse"]),
         interaction=interaction(fit, compared, criteria.margin, criteria.confidence),
         likely_choices=likely,
-        likely_share=sum(shares[name] for name in likely) or None,
         definite=definite(found),
         sensitive=tuple(name for name in definite(found) if wider[name][0] == "undecided"),
         recipe=Recipe(**params.train.model_dump(include=set(Recipe.model_fields))),
