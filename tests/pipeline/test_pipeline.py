@@ -13,7 +13,7 @@ from mnist_cnn.core.params import load_params
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.sources.fetch import MIRROR
 from mnist_cnn.sources.idx import read_idx
-from tests.support.commands import command_blocks, run_printed
+from tests.support.commands import REPOSITORY, command_blocks, run_printed
 from tests.support.params import set_keys, shrink
 from tests.support.repositories import (
     TOP,
@@ -28,7 +28,6 @@ from tests.support.repositories import (
 pytestmark = pytest.mark.slow
 
 SETUP, TRIAL, STUDY, VERIFY, USE = command_blocks((TOP / "README.md").read_text(encoding="utf-8"))[:5]
-OWNER = "https://github.com/OWNER/mnist-cnn"
 NETWORKS = {"conv1_linear1-small": "conv1_linear1-large", "conv3_linear2-small": "conv2_linear2-large"}
 GRID = {f"{stage}@{network}" for stage in ("train", "evaluate") for network in NETWORKS.values()}
 TABLES = {"compare", "timing", "report", "page"}
@@ -54,7 +53,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]
     run(origin, "git init --quiet")
     commit(origin, "sources")
     commands = SETUP + TRIAL + STUDY
-    _, _, *printed = run_printed(top, commands, VENV | {MIRROR: mnist()}, {OWNER: str(origin)})
+    _, _, *printed = run_printed(top, commands, VENV | {MIRROR: mnist()}, {REPOSITORY: str(origin)})
     folder = top / "mnist-cnn"
     commit(folder, "run")
     return folder, printed
