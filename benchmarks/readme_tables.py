@@ -71,6 +71,7 @@ def study(part: dict[str, Any]) -> str:
         ["wall time of the study / number of epochs of all runs, s", f"{part['epoch_seconds']:.2f}"],
         ["wall time of an epoch of the official example, s", f"{official:.1f}"],
         ["an epoch of the official example / an epoch of a run", f"{times:.1f}"],
+        ["disk space of the environment, the data and the cache, GB", f"{part['disk_bytes'] / 1e9:.1f}"],
         [f"the study / {OFFICIAL_EPOCHS} epochs of the official example", f"{whole:.2f}"],
         *([f"share of the time: {name}", f"{share:.1%}"] for name, share in spent.items()),
         ["**share of the time outside training and evaluation**", f"**{part['share_outside']:.1%}**"],

@@ -73,6 +73,12 @@ def evaluation_seconds(network: Network, train: Train, top: Path) -> float:
     return (time.thread_time() - begin) * runs
 
 
+def disk_bytes(*directories: Path) -> int:
+    """Returns the disk space of some directories; a file with several names counts once."""
+    files = (path.lstat() for directory in directories for path in directory.rglob("*"))
+    return 512 * sum({(file.st_dev, file.st_ino): file.st_blocks for file in files}.values())
+
+
 def shares(
     wall: float, used: float, training: float, validation: float, evaluation: float
 ) -> dict[str, float]:
@@ -100,7 +106,8 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
 
     Returns:
         Wall seconds of the study, of it for each epoch of a network, and of an epoch of the official example;
-        shares of wall time × cores, and the share outside training and evaluation.
+        shares of wall time × cores, and the share outside training and evaluation; bytes on the disk, of the
+        environment, the repository and its cache.
     """
     train, networks = params.train, params.networks()
     batches = QUICK_BATCHES if quick else plain_loop.EPOCH_BATCHES
@@ -114,6 +121,7 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         official += native.call(plain_loop.official_epoch_seconds, batches)
         with Processes() as portable:
             evaluation = sum(portable.call(evaluation_seconds, one, train, clone)[0] for one in networks)
+        disk = disk_bytes(Path(folder), Path(sys.prefix))
         tables = [read_table(clone / TIMING / network.path / "timing.csv") for network in networks]
     training, validation = (
         sum(float(table[column].sum()) for table in tables)
@@ -127,5 +135,6 @@ def measure(params: Params, quick: bool) -> dict[str, Any]:
         "epoch_seconds": wall / (runs * train.epochs),
         "official_epoch_seconds": mean(official),
         "shares": shares(wall, used, training, validation, evaluation),
+        "disk_bytes": disk,
         "share_outside": 1 - (training + validation + evaluation) / (wall * CORES),
     }

@@ -35,27 +35,27 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
 
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
-        cheaper (the one with the next fewer MACs than the chosen one, or None), rows of the table, sizes of
-        the kernels, kernels (size by name), kernel_groups, layer_effects.
+        cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
+        repeats), rows of the table, sizes of the kernels, kernel_groups, layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
-    compared = [row for row in networks if row["gap"] is not None]
-    below = [row for row in compared if row["multiply_accumulates"] < chosen["multiply_accumulates"]]
-    cheaper = max(below, key=lambda row: row["multiply_accumulates"], default=None)
-    if summary.chosen is None:
-        cheaper = None
     likely = [by_name[name] for name in summary.likely_choices if name in by_name]
+    cheaper = None
+    if summary.chosen:
+        costs = [row for row in networks if row["gap"] is not None]
+        below = [row for row in costs if row["multiply_accumulates"] < chosen["multiply_accumulates"]]
+        cheaper = max(below, key=lambda row: row["accuracy"], default=None)
     listed = {row["network"]: row for row in (chosen, best, cheaper, *likely) if row}
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
     return {
         "chosen": chosen,
         "best": best,
         "cheaper": cheaper,
+        "likely": likely,
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sorted({row["kernel_size"] for row in networks}),
-        "kernels": {row["kernel"]: row["kernel_size"] for row in networks},
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
     }
 
@@ -68,7 +68,8 @@ class KernelGroup:
         conv_layers: Their numbers of convolutional layers; empty for the mean over all layouts.
         low: Smallest estimate, a fraction.
         high: Largest estimate, a fraction.
-        verdict: Of all these layouts; `undecided` if they differ.
+        verdict: `more` or `at_most` if it holds in all these layouts, `some` if `more` holds in some of them;
+            otherwise `undecided`.
     """
 
     conv_layers: list[int]
@@ -99,8 +100,8 @@ def kernel_groups(
     ):
         found = list(some)
         verdicts, estimates = {effect.verdict for effect in found}, [effect.estimate for effect in found]
-        verdict = verdicts.pop() if len(verdicts) == 1 else "undecided"
-        if groups and verdict == groups[-1].verdict != "undecided":
+        verdict = verdicts.pop() if len(verdicts) == 1 else "some" if "more" in verdicts else "undecided"
+        if groups and verdict == groups[-1].verdict and verdict in ("more", "at_most"):
             last = groups.pop()
             depths, estimates = [*last.conv_layers, depth], [last.low, last.high, *estimates]
         else:
