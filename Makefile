@@ -1,4 +1,4 @@
-# make repro    runs the whole study and prints its answer
+# make repro    runs the whole study and prints its answer; JOBS=3 runs three stages at a time: docs/scaling.md
 # make verify   trains again from the raw data and compares with what is committed; NETWORKS="conv1_linear1-small …"
 # make test     checks style and types, and runs the tests; `make trial` runs the tests that take long
 # make bench    measures how close training is to the machine's limit: benchmarks/README.md
@@ -13,6 +13,11 @@ ENVIRONMENT := $(VENV)/bin/python
 endif
 PLOTS_PAGE := .dvc/tmp/plots_page.html
 
+# Runs one stage. The exit status of DVC, 255, becomes 1, because xargs starts nothing more after 255. What fails
+# here fails again in the `dvc repro` that follows. The output goes through a pipe: lines instead of progress bars;
+# `cat` ignores Ctrl-C, so that make waits until all processes have ended.
+STAGE := sh -c 'for stage; do dvc --wait-for-lock repro --single-item "$$stage" || exit 1; done' sh
+
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
@@ -20,8 +25,12 @@ unexport PYTHONPATH
 .PHONY: repro verify test coverage trial bench setup lock
 
 repro: setup
-	@python src/verify.py --fingerprint
 	@python src/repair.py
+	@python src/plan.py
+	@python src/verify.py --fingerprint
+	@trap "exit 130" INT; jobs=$(or $(JOBS),`python src/plan.py jobs`); \
+	[ $$jobs -le 1 ] || { dvc repro prepare && for name in train evaluate; do \
+	  python src/plan.py $$name | xargs -n 1 -P $$jobs $(STAGE) 2>&1 | (trap "" INT; exec cat); done; }
 	dvc repro
 	@python -m rich.markdown report/answer.md
 

@@ -1,7 +1,7 @@
 """Measures parts, keeps what is known of the others in results.json, and writes the tables of README.md.
 
     python -m benchmarks             throughput, numerics, study
-    python -m benchmarks PART ...    some of them; replication (of the statements); tables (written again)
+    python -m benchmarks PART ...    some of them; replication (of the statements); scaling; tables (again)
     python -m benchmarks --quick     two networks, one round: shows that it works, and writes nothing
 
 Run it at the top of the repository, on a quiet machine, after `dvc repro prepare`.
@@ -9,6 +9,7 @@ Run it at the top of the repository, on a quiet machine, after `dvc repro prepar
 
 import argparse
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from mnist_cnn.core.params import Params, load_params
 FOLDER = Path(__file__).parent
 RESULTS, PAGE = FOLDER / "results.json", FOLDER / "README.md"
 MEASURED = ("throughput", "numerics", "study")
-PARTS = (*MEASURED, "replication", "tables")
+WRITTEN = ("replication", "scaling")  # each into a page of its own
+PARTS = (*MEASURED, *WRITTEN, "tables")
 
 
 def smaller(params: Params) -> Params:
@@ -71,10 +73,8 @@ def main() -> None:
             results[part] = measure(part, params, choice.quick)
             if not choice.quick:
                 write_json(RESULTS, results)
-        elif part == "replication":
-            from benchmarks import replication
-
-            replication.main()
+        elif part in WRITTEN:
+            import_module(f"benchmarks.{part}").main()
     if choice.quick:
         print(*(TABLES[part](found) for part, found in results.items()), sep="\n")
     else:

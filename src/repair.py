@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dvc.exceptions import DvcException  # type: ignore[import-untyped]
 from dvc.lock import LockError, make_lock  # type: ignore[import-untyped]
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # type: ignore[import-untyped]
-from dvc.utils.serialize import ParseError, load_yaml  # type: ignore[import-untyped]
-from voluptuous import Invalid
+from dvc.utils import strictyaml  # type: ignore[import-untyped]
 
 from mnist_cnn.core.command import UserError, run
 from mnist_cnn.core.files import write_bytes
@@ -35,7 +35,7 @@ def is_truncated(path: Path, read: Callable[[Path], Any]) -> bool:
     try:
         if path.exists():
             read(path)
-    except (ParseError, Invalid, ValueError):
+    except (DvcException, ValueError):
         return True
     return False
 
@@ -54,7 +54,7 @@ def repair_lock() -> None:
     Raises:
         UserError: It contains a merge conflict.
     """
-    if not is_truncated(LOCK, lambda path: COMPILED_LOCKFILE_SCHEMA(load_yaml(path))):
+    if not is_truncated(LOCK, lambda path: strictyaml.load(path, COMPILED_LOCKFILE_SCHEMA)):
         return
     if CONFLICT.search(LOCK.read_bytes()):
         raise UserError(

@@ -1,0 +1,85 @@
+"""Estimates the wall time of the study on other numbers of cores; writes the table of docs/scaling.md."""
+
+import heapq
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mnist_cnn.core.files import write_text
+from mnist_cnn.core.params import Params, load_params
+from mnist_cnn.core.paths import PLOTS
+from mnist_cnn.core.tables import read_table
+from plan import default_jobs
+
+PAGE, RESULTS = Path("docs/scaling.md"), Path("benchmarks/results.json")
+START, END = "<!-- estimate -->\n", "<!-- /estimate -->"
+CORES = (2, 8, 16, 64, 180)
+
+
+def makespan(durations: Iterable[float], workers: int) -> float:
+    """Returns when the last task ends; each starts, in this order, on the worker that is free first."""
+    ends = [0.0] * workers
+    for duration in durations:
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was measured, in seconds: CPU time of runs, wall time of everything else."""
+
+    training: Sequence[float]  # of a run of each network, with the validation passes of its learning curve
+    evaluation: float  # of a run
+    overhead: float  # of a stage: imports, files and DVC
+    other_stages: int  # besides `train` and `evaluate`
+
+
+def read_times(study: dict[str, Any], networks: int) -> Times:
+    """Reads plots/timing.csv.
+
+    Args:
+        study: The entry `study` of results.json, for what is not in plots/timing.csv.
+        networks: Number of networks of both.
+    """
+    table, shares, wall = read_table(PLOTS / "timing.csv"), study["shares"], study["wall_seconds"]
+    other_stages = len(yaml.safe_load(Path("dvc.yaml").read_bytes())["stages"]) - 2
+    validation = 1 + shares["validation passes of the learning curves"] / shares["training steps"]
+    seconds = table.loc[table["kind"] == "network", "seconds"]
+    return Times(
+        training=[validation * one for one in seconds],
+        evaluation=shares["evaluation"] * wall * int(study["machine"]["cores"]) / study["runs"],
+        overhead=study["share_outside"] * wall / (2 * networks + other_stages),
+        other_stages=other_stages,
+    )
+
+
+def wall_seconds(times: Times, runs: int, cores: int, jobs: int) -> float:
+    """Estimates the wall time of a study with `runs` runs per network and `jobs` stages at a time."""
+    train, evaluate = (
+        makespan([times.overhead + makespan([one] * runs, min(cores, runs)) for one in seconds], jobs)
+        for seconds in (sorted(times.training, reverse=True), [times.evaluation] * len(times.training))
+    )
+    return train + evaluate + times.other_stages * times.overhead
+
+
+def table(params: Params, study: dict[str, Any]) -> str:
+    """Returns the table: cores, JOBS and minutes."""
+    times, lines = read_times(study, len(params.networks())), []
+    for cores in CORES:
+        jobs = default_jobs(cores, params)
+        seconds = wall_seconds(times, len(params.train.seeds) * len(params.train.folds), cores, jobs)
+        lines.append(f"| {cores} | {jobs} | {seconds / 60:.1f} |\n")
+    return "| cores | JOBS | minutes, estimated |\n| --: | --: | --: |\n" + "".join(lines)
+
+
+def main() -> None:
+    """Estimates, and writes the table."""
+    text = table(load_params(), json.loads(RESULTS.read_bytes())["study"])
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    write_text(PAGE, before + START + text + END + after)
+    print(text, end="")
