@@ -66,19 +66,25 @@ def wall_seconds(times: Times, runs: int, cores: int, jobs: int) -> float:
     return train + evaluate + times.other_stages * times.overhead
 
 
-def table(params: Params, study: dict[str, Any]) -> str:
-    """Returns the table: cores, JOBS and minutes."""
-    times, lines = read_times(study, len(params.networks())), []
+def describe(params: Params, study: dict[str, Any]) -> str:
+    """Returns the table of cores, JOBS and minutes, and a comparison with the measured study."""
+    networks, runs = len(params.networks()), len(params.train.seeds) * len(params.train.folds)
+    times, lines = read_times(study, networks), []
     for cores in CORES:
         jobs = default_jobs(cores, params)
-        seconds = wall_seconds(times, len(params.train.seeds) * len(params.train.folds), cores, jobs)
-        lines.append(f"| {cores} | {jobs} | {seconds / 60:.1f} |\n")
-    return "| cores | JOBS | minutes, estimated |\n| --: | --: | --: |\n" + "".join(lines)
+        lines.append(f"| {cores} | {jobs} | {wall_seconds(times, runs, cores, jobs) / 60:.1f} |\n")
+    cores, wall = int(study["machine"]["cores"]), study["wall_seconds"] / 60
+    same = wall_seconds(times, study["runs"] // networks, cores, jobs=1) / 60
+    return (
+        f"| cores | JOBS | minutes, estimated |\n| --: | --: | --: |\n{''.join(lines)}\n"
+        f"In comparison, the measured study of {study['runs']} runs took {wall:.1f} minutes on {cores} cores,"
+        f" and its estimate is {same:.1f} minutes.\n"
+    )
 
 
 def main() -> None:
     """Estimates, and writes the table."""
-    text = table(load_params(), json.loads(RESULTS.read_bytes())["study"])
+    text = describe(load_params(), json.loads(RESULTS.read_bytes())["study"])
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     write_text(PAGE, before + START + text + END + after)

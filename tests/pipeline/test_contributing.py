@@ -1,5 +1,6 @@
 """The citation, and the workflow of CI."""
 
+import os
 import re
 import shlex
 import tomllib
@@ -56,3 +57,22 @@ def test_pull_request_shows_what_it_changes(tmp_path: Path) -> None:
     assert re.search(r"\| params\.yaml +\| compare\.margin +\| 0\.002 +\| 0\.004 ", text)
     assert re.search(r"\| metrics/summary\.json +\| good_enough ", text)
     assert f"]({picture})" in text
+
+
+@pytest.mark.parametrize(("status", "result"), [(0, "passed"), (2, "failed")])
+def test_verification_shows_processor_and_result(status: int, result: str, tmp_path: Path) -> None:
+    workflow = yaml.safe_load((TOP / ".github/workflows/verify.yml").read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["verify"]["steps"]
+    (script,) = (step["run"] for step in steps if "make" in step.get("run", ""))
+    (tmp_path / "step.sh").write_text(script, encoding="utf-8")
+    make = tmp_path / "bin/make"
+    make.parent.mkdir()
+    make.write_text(f"#!/bin/sh\necho 'conv1_linear1-small: same bits'\nexit {status}\n", encoding="utf-8")
+    make.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    path = f"{make.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"TARGET": "verify", "GITHUB_STEP_SUMMARY": str(summary), "PATH": path}
+    run(tmp_path, "bash --noprofile --norc -eo pipefail step.sh", fails=status > 0, **environment)
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith(f"### make verify: {result}\n\nProcessor: ")
+    assert "conv1_linear1-small: same bits" in text

@@ -36,15 +36,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             "Tried": table.size(),
             "Survived": table.survived.sum(),
             "Lost": table.size() - table.survived.sum(),
-            "Seconds to the next start: median, most": median_and_most(table.next_start),
-            "to the end of the last process": median_and_most(table.last_process),
+            "Seconds until DVC works again: median, maximum": median_and_maximum(table.next_start),
+            "Seconds until all processes have ended: median, maximum": median_and_maximum(table.last_process),
         }
         rows = [columns, [":--", *["--:"] * (len(columns) - 1)], *zip(*columns.values(), strict=True)]
         terminalreporter.write("\n" + "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows) + "\n")
 
 
-def median_and_most(seconds: Any) -> "pd.Series[str]":
-    """Writes both of each group."""
+def median_and_maximum(seconds: Any) -> "pd.Series[str]":
+    """Writes the median and the maximum of each group."""
     return seconds.agg(lambda group: f"{group.median():.1f}, {group.max():.1f}")
 
 
