@@ -69,10 +69,10 @@ def first_difference(committed: pd.DataFrame, repeated: pd.DataFrame) -> str | N
     differences = (before - now).abs()
     if not differences.any(axis=None):
         return None
-    seed, fold = differences.any(axis=1).idxmax()
-    first, again = (table.loc[(seed, fold), "validation_correct"] for table in (before, now))
+    index: Any = differences.any(axis=1).idxmax()
+    first, again = (table.loc[index, "validation_correct"] for table in (before, now))
     return (
-        f"seed {seed}, fold {fold}: {first} validation images were correct, now {again} are; "
+        f"seed {index[0]}, fold {index[1]}: {first} validation images were correct, now {again} are; "
         f"the largest difference of a run is {differences.to_numpy().max()} images"
     )
 
