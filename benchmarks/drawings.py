@@ -171,9 +171,9 @@ def squared(image: Pixels, rng: Rng) -> bytes:
 
 def thin_pen(image: Pixels, rng: Rng) -> bytes:
     """Simulates a photo of thin strokes."""
-    height, width = (int(rng.integers(1200, 2400)) for _ in range(2))
-    size = int(min(height, width) * rng.uniform(0.2, 0.8))
-    ink = paste(skeleton(image, size, rng.uniform(5, 12)), rng, width, height)
+    height, width = (int(rng.integers(800, 1400)) for _ in range(2))
+    size = int(min(height, width) * rng.uniform(0.3, 0.8))
+    ink = paste(skeleton(image, size, rng.uniform(4, 8)), rng, width, height)
     return photograph(ink, rng, light(rng, height, width))
 
 

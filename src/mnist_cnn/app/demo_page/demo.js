@@ -5,6 +5,7 @@ const { networks, classes, kernels, hard } = study;
 const SIDE = 28, BOX = 20;  // pixels of MNIST's images, and of the box in them that the digit fits
 const PEN = 0.07;  // share of the paper's width: as thick as MNIST's strokes where the digit fills most of it
 const digits = classes.every(name => name.length === 1);
+const singular = count => count % 10 === 1 && count % 100 !== 11;  // in Russian 21 is singular, as 1 is
 
 const TEXT = {
   en: {
@@ -39,7 +40,6 @@ const TEXT = {
   },
 };
 let language = navigator.language.startsWith("ru") ? "ru" : "en";
-const singular = count => count % 10 === 1 && count % 100 !== 11;  // in Russian 21 is singular, as 1 is
 function translate(key, ...values) {
   const text = TEXT[language][key];
   return typeof text === "string" ? text : text(...values);
