@@ -12,9 +12,9 @@ REPOSITORY = "https://github.com/OWNER/mnist-cnn"  # which the reader replaces
 
 
 def command_blocks(text: str) -> list[list[str]]:
-    """Returns the commands of each block of a shell or a terminal, without prompts and comments."""
-    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return [[re.sub(r"^\$ | +# .*$", "", line) for line in block.splitlines()] for block in blocks]
+    """Returns the commands of each block of a shell, without comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [[re.sub(r" +# .*$", "", line) for line in block.splitlines()] for block in blocks]
 
 
 def run_printed(
