@@ -1,6 +1,5 @@
 """The download stage: the four files and nothing else, complete or not at all."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -107,24 +106,3 @@ def test_command_downloads_into_the_directory_of_torchvision(checkout, monkeypat
     run(stage.main)
     assert tree(checkout / raw_directory("MNIST")) == CONTENTS
     assert raw_directory("MNIST").as_posix() == "data/raw/MNIST/raw"
-
-
-def test_a_failure_is_one_message_and_status_1(checkout, monkeypatch):
-    monkeypatch.setenv(sources.MIRROR, "ftp://x")
-    monkeypatch.setattr(sources, "MIRRORS", {"MNIST": ("http://127.0.0.1:9",)})  # nothing listens there
-    monkeypatch.setattr(sys, "executable", "no-python")
-    with pytest.raises(SystemExit) as end:
-        run(stage.main)
-    assert str(end.value).startswith("error: no source could provide MNIST\n  MNIST_CNN_MIRROR=ftp://x: ")
-    assert "torchvision's mirror http://127.0.0.1:9: " in str(end.value)
-    assert "no-python" in str(end.value)
-    assert str(end.value).endswith("or put the files into data/raw/MNIST/raw; their MD5 is checked")
-    assert tree(checkout).keys() == {"params.yaml"}
-
-
-@pytest.mark.usefixtures("checkout")
-def test_a_mistake_in_params_is_found_before_anything_is_downloaded(fetch):
-    PARAMS.write_text("data: {dataset: CIFAR}\n")
-    with pytest.raises(SystemExit, match="dataset"):
-        run(stage.main)
-    assert fetch == []

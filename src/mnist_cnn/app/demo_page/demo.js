@@ -179,7 +179,7 @@ function showResults() {
   const order = [...votes.keys()].filter(label => votes[label]).sort((a, b) => votes[b] - votes[a]);
   const counts = order.map((label, index) => translate("some", votes[label], classes[label], !index));
   verdict.textContent = blank ? translate("blank") :
-    order.length === 1 ? translate("all", classes[order[0]]) : counts.join(", ");
+    order.length === 1 ? translate("all", classes[order[0]]) : counts.join("; ");
   verdict.classList.toggle("quiet", blank);
   byId("truth").textContent = truth ? translate("truth", classes[truth.label], votes[truth.label]) : "";
   cells.forEach((cell, i) => showCell(cell, i, blank ? null : predicted[i], truth?.label ?? order[0]));
