@@ -1,4 +1,4 @@
-"""Pictures become images like those of MNIST: a figure looks the same, however it is drawn."""
+"""The conversion of pictures: the same figure gives the same image, however it was drawn or photographed."""
 
 import io
 from collections.abc import Callable

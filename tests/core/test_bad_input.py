@@ -1,4 +1,4 @@
-"""Bad input, by kinds: whatever is wrong, a stage reports it in one line with the file, and loses nothing.
+"""Bad input: a stage reports it in one line that names the file, and changes no file.
 
 `pytest -s --numprocesses 0 -m "trial or not trial" tests/core/test_bad_input.py` tries many more examples and
 prints the table of docs/reliability.md.

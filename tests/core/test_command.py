@@ -1,4 +1,4 @@
-"""How a command ends: in one line, with a result only if DVC records what ran, and not after DVC."""
+"""How a command ends: with one line about an error, without a result if its code was edited, and with DVC."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""params.yaml: the grid that it describes, and a line about each mistake that says what is allowed."""
+"""params.yaml: the grid of networks, and one line about each mistake that says what is allowed."""
 
 import re
 import shutil
@@ -172,7 +172,7 @@ NAMES = [
 
 @pytest.mark.parametrize("section", ["kernels", "models"])
 def test_hostile_names_are_refused(section: str, path: Path) -> None:
-    """Names that point outside the directory, or into a shell."""
+    """Names that are paths outside the directory, or shell commands."""
     text = path.read_text(encoding="utf-8")
 
     def load(name: object) -> Params:

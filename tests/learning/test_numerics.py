@@ -1,4 +1,4 @@
-"""The same bits for the same run: in any process, side by side, after other runs, in any environment."""
+"""The same run has the same bits: in any process, in parallel, after other runs, in any environment."""
 
 import ast
 import os

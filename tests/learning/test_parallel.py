@@ -1,4 +1,4 @@
-"""Runs fill the cores or a cluster, in order; failures keep their messages; nothing is left running."""
+"""Parallel runs on the cores or on a cluster: their order, their errors, and the end of their processes."""
 
 import os
 import re
@@ -116,7 +116,7 @@ def working(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 @linux
 def test_workers_are_forked_from_a_process_with_one_thread(training: subprocess.Popen[str]) -> None:
-    """A fork beside other threads may deadlock. And PyTorch is imported there alone, not by the stage."""
+    """A fork of a process with threads may deadlock. The stage itself does not import PyTorch."""
     working(training)
     fork_server = find_fork_server(training)
     assert fork_server is not None
@@ -190,7 +190,7 @@ def test_failure_on_a_cluster_comes_through(cluster: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1"])
 def test_cluster_that_is_not_there_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is refused before Ray itself tries, which would take minutes."""
+    """It is refused before Ray tries to connect, which would take minutes."""
     ray = pytest.importorskip("ray", reason="ray is an extra")
     monkeypatch.setattr(ray, "init", None)
     monkeypatch.setenv("RAY_ADDRESS", address)

@@ -1,4 +1,4 @@
-"""A training run: it learns, it is plain PyTorch, and it stops when the loss is not a finite number."""
+"""A training run: its accuracy, its equality with a plain PyTorch loop, and its end if the loss is nan."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_curve_covers_the_run(finished: TrainedRun, train: Train) -> None:
 
 
 def copy_weights(ours: nn.Sequential, plain: nn.Sequential) -> None:
-    """Gives the plain network the weights of ours, whose features come in another order."""
+    """Copies our weights to the plain network, whose features have another order."""
     convs, linears = ([one for one in ours if isinstance(one, kind)] for kind in (nn.Conv2d, nn.Linear))
     layers = [one for one in plain if isinstance(one, nn.Conv2d | nn.Linear)]
     for layer, source in zip(layers, convs + linears, strict=True):
@@ -139,7 +139,7 @@ def test_loss_and_correct_by_hand() -> None:
 
 
 def test_profiler_sees_a_training_step(train: Train) -> None:
-    """Whoever works on speed needs `torch.profiler`, which looks into torch._dynamo."""
+    """`torch.profiler` is needed for work on speed; it imports torch._dynamo."""
     trainer = Trainer(NETWORK, train, 2, random_stream(0, "weights", 0))
     with torch.profiler.profile() as profile:
         trainer.step(torch.randn(16, 1, 28, 28), torch.arange(16) % 10)

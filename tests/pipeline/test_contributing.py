@@ -1,4 +1,4 @@
-"""The citation, and the workflow of CI."""
+"""The citation file, and the workflow of CI."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Parameters that are refused cost nothing: one line, an exit status of failure, and every file stays."""
+"""Invalid parameters are reported in one line, and no file changes."""
 
 import re
 from collections.abc import Iterator

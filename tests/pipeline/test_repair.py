@@ -1,4 +1,4 @@
-"""DVC starts again after a kill in the middle of its own writing; a merge conflict is left alone."""
+"""The repair of DVC's own files after a kill; a merge conflict is not changed."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Repeated results have the same bits, the same counts, or are different; what prevents it is one line."""
+"""The verdicts of `verify`, and its error messages."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Images that a small network learns in seconds: a bar at the height of the digit, and noise."""
+"""Generated images for fast training: noise, and a bar whose height depends on the label."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def make_training_set(count: int = 600, folds: int = 3) -> TrainingSet:
 
 
 def small(params: Params, **train: object) -> Train:
-    """Returns a recipe that learns the bars in three epochs, with some choices replaced."""
+    """Returns training parameters for these images, with some of them replaced."""
     usual = {"epochs": 3.0, "batch_size": 16, "folds": (0, 1, 2), "curve_images": 50}
     return params.train.model_copy(update=usual | train)
 

@@ -1,4 +1,4 @@
-"""Servers for tests, on this machine alone."""
+"""Local servers for tests."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 
 class QuietServer(ThreadingHTTPServer):
-    """Prints no traceback when a client leaves in the middle."""
+    """Prints no traceback if a client closes the connection."""
 
     daemon_threads = True
 
@@ -19,7 +19,7 @@ class QuietServer(ThreadingHTTPServer):
 
 
 class FileHandler(SimpleHTTPRequestHandler):
-    """Gives out the files of a folder, and logs nothing."""
+    """Serves the files of a folder, without a log."""
 
     def log_message(self, *_: object) -> None:
         pass
