@@ -21,7 +21,7 @@ MAKE = f"make repro VENV={sys.prefix}"
 COUNTS = "4 networks, 1 seed, 2 folds"
 SAFE = "Ctrl-C is safe: the next `make repro` continues."
 NOTHING = f"Nothing to train: the 8 runs ({COUNTS}) are there.\n"
-STAGE = '''
+SCRIPT = '''
 """Writes the outputs of its stage and a line into ../runs; waits until MEET training stages have begun."""
 import os, sys, time
 from pathlib import Path
@@ -54,7 +54,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     copy_sources(folder)
     shrink(folder / "params.yaml")
     for name in yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]:
-        (folder / f"src/{name}.py").write_text(STAGE, encoding="utf-8")
+        (folder / f"src/{name}.py").write_text(SCRIPT, encoding="utf-8")
     (folder / "src/verify.py").write_text("", encoding="utf-8")
     page = folder / ".dvc/tmp/plots_page.html"  # `make` would draw it
     page.parent.mkdir(exist_ok=True)
