@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from mnist_cnn.core.files import write_text
@@ -38,17 +39,12 @@ class Times:
     other_stages: int  # besides `train` and `evaluate`
 
 
-def read_times(study: dict[str, Any], networks: int) -> Times:
-    """Reads plots/timing.csv.
-
-    Args:
-        study: The entry `study` of results.json, for what is not in plots/timing.csv.
-        networks: Number of networks of both.
-    """
-    table, shares, wall = read_table(PLOTS / "timing.csv"), study["shares"], study["wall_seconds"]
+def measured(timing: pd.DataFrame, study: dict[str, Any], networks: int) -> Times:
+    """Returns the times of plots/timing.csv, and of the part `study` of results.json."""
+    shares, wall = study["shares"], study["wall_seconds"]
     other_stages = len(yaml.safe_load(Path("dvc.yaml").read_bytes())["stages"]) - 2
     validation = 1 + shares["validation passes of the learning curves"] / shares["training steps"]
-    seconds = table.loc[table["kind"] == "network", "seconds"]
+    seconds = timing.loc[timing["kind"] == "network", "seconds"]
     return Times(
         training=[validation * one for one in seconds],
         evaluation=shares["evaluation"] * wall * int(study["machine"]["cores"]) / study["runs"],
@@ -66,10 +62,10 @@ def wall_seconds(times: Times, runs: int, cores: int, jobs: int) -> float:
     return train + evaluate + times.other_stages * times.overhead
 
 
-def describe(params: Params, study: dict[str, Any]) -> str:
+def describe(params: Params, timing: pd.DataFrame, study: dict[str, Any]) -> str:
     """Returns the table of cores, JOBS and minutes, and a comparison with the measured study."""
     networks, runs = len(params.networks()), len(params.train.seeds) * len(params.train.folds)
-    times, lines = read_times(study, networks), []
+    times, lines = measured(timing, study, networks), []
     for cores in CORES:
         jobs = default_jobs(cores, params)
         lines.append(f"| {cores} | {jobs} | {wall_seconds(times, runs, cores, jobs) / 60:.1f} |\n")
@@ -84,7 +80,8 @@ def describe(params: Params, study: dict[str, Any]) -> str:
 
 def main() -> None:
     """Estimates, and writes the table."""
-    text = describe(load_params(), json.loads(RESULTS.read_bytes())["study"])
+    study = json.loads(RESULTS.read_bytes())["study"]
+    text = describe(load_params(), read_table(PLOTS / "timing.csv"), study)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     write_text(PAGE, before + START + text + END + after)

@@ -1,13 +1,17 @@
 """The benchmarks: operations, shares of time, processes and tables; times are not tested."""
 
+import io
 import json
 import os
+import re
 
+import pandas as pd
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as command
+from benchmarks import scaling
 from benchmarks.plain_loop import official_network, plain_network
 from benchmarks.processes import CORES, NATIVE, Processes
 from benchmarks.throughput import flops_per_image
@@ -16,7 +20,7 @@ from mnist_cnn import PINS
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.params import load_params
 from mnist_cnn.learning.network import build_network
-from tests.support.repositories import TOP
+from tests.support.repositories import TOP, run
 
 NETWORKS = load_params(TOP / "params.yaml").networks()
 
@@ -76,3 +80,29 @@ def test_page_shows_the_results() -> None:
     changed = command.with_tables(page, results)
     assert "98765" in changed
     assert changed.count("\n") == page.count("\n")
+
+
+def test_makespan_is_that_of_list_scheduling() -> None:
+    assert scaling.makespan([3, 2, 2, 1], workers=2) == 4
+    assert scaling.makespan([5] * 12, workers=8) == 10
+    assert scaling.makespan([1, 7], workers=3) == 7
+
+
+def test_wall_time_is_a_hand_value() -> None:
+    """Two stages at a time: 3 + 10, then 3 + 4 beside 3 + 6; evaluation 3 + 1 twice; two other stages."""
+    times = scaling.Times(training=[4, 10, 6], evaluation=1, overhead=3, other_stages=2)
+    assert scaling.wall_seconds(times, runs=2, cores=4, jobs=2) == 16 + 8 + 6
+    assert scaling.wall_seconds(times, runs=2, cores=1, jobs=1) == 49 + 15 + 6
+
+
+def test_estimates_of_the_page_are_about_those_of_the_committed_times() -> None:
+    timing = pd.read_csv(io.StringIO(run(TOP, "git show HEAD:plots/timing.csv")))
+    study = json.loads(command.RESULTS.read_bytes())["study"]
+    text = scaling.describe(load_params(TOP / "params.yaml"), timing, study)
+    page = (TOP / scaling.PAGE).read_text(encoding="utf-8")
+    (cores, jobs, minutes), (page_cores, page_jobs, page_minutes) = (
+        zip(*re.findall(r"^\| (\d+) \| (\d+) \| ([\d.]+) \|$", one, re.MULTILINE), strict=True)
+        for one in (text, page)
+    )
+    assert (cores, jobs) == (page_cores, page_jobs)
+    assert [*map(float, page_minutes)] == pytest.approx([*map(float, minutes)], rel=0.25)
