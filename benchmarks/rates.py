@@ -14,12 +14,12 @@ from mnist_cnn.statistics.statements import Statements, contradictions, definite
 PAIRS = 500  # of studies per situation
 SCATTER_SD = 0.0004  # of the true accuracies around those of the committed study
 BINS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.001)  # of predicted shares
-CONTRADICTED = "a statement contradicts one of the other study"
+CONTRADICTED = "a conclusion contradicts one of the other study"
 GOALS = {
     CONTRADICTED: ("≤", 0.001),
-    "a statement is false: effects": ("≤", 0.05),
-    "a statement is false: tiers": ("≤", 0.05),
-    "a statement is false: kernel within layouts": ("≤", 0.05),
+    "a conclusion is false: effects": ("≤", 0.05),
+    "a conclusion is false: tiers": ("≤", 0.05),
+    "a conclusion is false: kernel within layouts": ("≤", 0.05),
     "the chosen network truly loses more than the margin": ("≤", 0.01),
     "both choose the same network": ("≥", 0.45),
     "the 90 % set contains the other study's choice": ("≥", 0.9),
@@ -57,9 +57,9 @@ def measure(case: Case, margin: float) -> dict[str, float]:
         CONTRADICTED: bool(
             contradictions({**first.effects, **first.tiers}, {**repeat.effects, **repeat.tiers})
         ),
-        "a statement is false: effects": any_false(first.effects),
-        "a statement is false: tiers": any_false(first.tiers),
-        "a statement is false: kernel within layouts": any_false(first.kernel_by_layout),
+        "a conclusion is false: effects": any_false(first.effects),
+        "a conclusion is false: tiers": any_false(first.tiers),
+        "a conclusion is false: kernel within layouts": any_false(first.kernel_by_layout),
         "the chosen network truly loses more than the margin": truth.get(f"tier {first.chosen}", 0) < -margin,
         "no network is chosen": first.chosen == NO_CHOICE,
         "both choose the same network": first.chosen == repeat.chosen,

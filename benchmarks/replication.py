@@ -33,6 +33,7 @@ class Replication(NamedTuple):
         undecided: Number of those that it leaves undecided.
         contradicted: Names of those that it contradicts.
         chosen: The network that each of the two studies chooses, the committed one first.
+        predicted: The share of repeats that the committed study predicts to make the other one's choice.
     """
 
     seeds: tuple[int, ...]
@@ -40,6 +41,7 @@ class Replication(NamedTuple):
     undecided: int
     contradicted: tuple[str, ...]
     chosen: tuple[str, str]
+    predicted: float
 
 
 def load(path: Path, params: Params) -> Study | None:
@@ -54,13 +56,14 @@ def load(path: Path, params: Params) -> Study | None:
 def compare(committed: Study, other: Study) -> Replication:
     """Counts what the other study makes of the definite statements of the committed one."""
     found = outcomes(committed.statements, other.statements)
-    counts = Counter(found.values())
+    counts, chosen = Counter(found.values()), other.summary.chosen or NO_CHOICE
     return Replication(
         other.summary.seeds,
         counts["confirmed"],
         counts["undecided"],
         tuple(name for name, outcome in found.items() if outcome == "contradicted"),
-        (committed.summary.chosen or NO_CHOICE, other.summary.chosen or NO_CHOICE),
+        (committed.summary.chosen or NO_CHOICE, chosen),
+        dict(zip(committed.networks.network, committed.networks.repeat_share, strict=True)).get(chosen, 0),
     )
 
 
@@ -81,8 +84,9 @@ def side_by_side(committed: Study, path: Path, params: Params) -> str:
     choice = (
         f"Both studies choose {chosen}."
         if chosen == repeated
-        else f"The committed study chooses {chosen}. The other one chooses {repeated}, which is"
-        f"{'' if repeated in likely else ' not'} in the set of the committed study ({', '.join(likely)})."
+        else f"The committed study chooses {chosen}. This study chooses {repeated}, as predicted for"
+        f" {100 * found.predicted:.0f} % of the repeats, which is{'' if repeated in likely else ' not'} in the"
+        f" 90 % set of the committed study ({', '.join(likely)})."
     )
     return (
         f"Of the {len(decided)} definite conclusions of the committed study, this study, with"
@@ -97,12 +101,14 @@ def side_by_side(committed: Study, path: Path, params: Params) -> str:
 def describe_statements(study: Study) -> dict[str, str]:
     """Describes each statement of a study in a few words; percentage points."""
     margin = f"{100 * study.summary.margin:.1f}"
-    words = {"more": f"more than {margin}", "at_most": f"at most {margin}"}
+    sizes = {"more": f"more than {margin}", "at_most": f"at most {margin}"}
+    directions = {-1: "lower, ", 0: "", 1: "higher, "}
     effects = {
         row["effect"]: "{:+.2f} [{:+.2f}, {:+.2f}] ".format(
             *(100 * row[k] for k in ("estimate", "lower", "upper"))
         )
-        + words.get(row["verdict"], row["verdict"])
+        + directions[row["direction"]]
+        + sizes.get(row["verdict"], row["verdict"])
         for row in study.effects.to_dict("records")
     }
     networks = study.networks.to_dict("records")
