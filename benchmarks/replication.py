@@ -84,9 +84,9 @@ def side_by_side(committed: Study, path: Path, params: Params) -> str:
     choice = (
         f"Both studies choose {chosen}."
         if chosen == repeated
-        else f"The committed study chooses {chosen}. This study chooses {repeated}, as predicted for"
-        f" {100 * found.predicted:.0f} % of the repeats, which is{'' if repeated in likely else ' not'} in the"
-        f" 90 % set of the committed study ({', '.join(likely)})."
+        else f"The committed study chooses {chosen}, this study {repeated}. The committed study predicts that"
+        f" choice for {100 * found.predicted:.0f} % of the repeats, and its 90 % set"
+        f" ({', '.join(likely)}) {'contains' if repeated in likely else 'does not contain'} it."
     )
     return (
         f"Of the {len(decided)} definite conclusions of the committed study, this study, with"

@@ -104,10 +104,10 @@ def predict_choices(fit: BlockFit, networks: Sequence[Network], criteria: Criter
     """Predicts what repeats of the study would choose.
 
     The means of a repeat are drawn with variance `VARIANCE_FACTOR` · mse / folds, for the noise of this study
-    and its own (a plain bootstrap has 1; with 1 and 2 the shares are too sure, as docs/statistics.md shows),
-    and its error variance is drawn too. The interaction of layout and kernel is partly noise that a repeat
-    does not have: it is shrunken by 1 - 1/F (empirical Bayes; Efron & Morris 1973). The draws are seeded and
-    rounded before anything is decided, so that every processor predicts the same.
+    and its own (a plain bootstrap has 1, which makes the shares too sure), and its error variance is drawn
+    too. The interaction of layout and kernel is partly noise that a repeat does not have: it is shrunken by
+    1 - 1/F (empirical Bayes; Efron & Morris 1973). The draws are seeded and rounded before anything is
+    decided, so that every processor predicts the same.
 
     Args:
         fit: The block model of accuracies.
