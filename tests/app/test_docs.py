@@ -9,6 +9,8 @@ from export import MAX_LOGIT_DIFFERENCE
 from mnist_cnn.app.picture import BOX_SIZE, MAX_PIXELS
 from mnist_cnn.app.predict import SURE
 from mnist_cnn.core.mnist import TEST_IMAGES, TRAIN_IMAGES
+from mnist_cnn.core.paths import PLOTS
+from mnist_cnn.documents import Choice
 from tests.support.repositories import TOP
 
 
@@ -29,6 +31,8 @@ def test_statement_has_the_number_of_the_code(page: str, statement: str) -> None
     assert statement in " ".join(text.split())
 
 
-def test_table_of_predict_has_a_row_for_each_kind_of_picture() -> None:
+def test_table_of_predict_is_of_the_chosen_network_and_of_each_kind_of_picture() -> None:
     text = (TOP / "docs/predict.md").read_text(encoding="utf-8")
+    chosen = Choice.read(TOP / PLOTS / "choice.json").network.name
+    assert f"The network was {chosen}." in text
     assert re.findall(r"^\| (.*?) \| \d", text, re.MULTILINE) == list(KINDS)
