@@ -118,7 +118,7 @@ def apply_experiment(folder: Path, command: str, **environment: str) -> str:
 
 def test_readme_prints_no_other_commands() -> None:
     assert [*PLANNED, REMOVE, MARGIN, DATASET] == OTHERS
-    assert [len(KERNEL), len(QUEUE)] == [6, 3]
+    assert [len(KERNEL), len(QUEUE)] == [6, 2]
 
 
 def test_one_kernel_size_changes_its_own_networks(study: Path) -> None:
@@ -183,13 +183,13 @@ def test_another_dataset(small_study: Path, fashion: tuple[Path, dict[str, str]]
 
 def test_queued_experiments_run_their_own_code(small_study: Path) -> None:
     """Code that is broken after the experiments were queued does not break them."""
-    queue, start, status = QUEUE
+    queue, start = QUEUE
     run_printed(small_study, [queue], {})
     module = small_study / "src/mnist_cnn/statistics/runs.py"
     module.write_text("raise SystemExit('the code of the workspace')\n", encoding="utf-8")
     run_printed(small_study, [start], {})
-    wait_until(lambda: not re.search("Queued|Running", run(small_study, status)), limit=900)
-    assert run(small_study, status).count("Success") == 2
+    wait_until(lambda: not re.search("Queued|Running", run(small_study, "dvc queue status")), limit=900)
+    assert run(small_study, "dvc queue status").count("Success") == 2
     rows = list(csv.DictReader(run(small_study, "dvc exp show --csv").splitlines()))
     rates = {row["train.learning_rate"]: float(row["best_accuracy"]) for row in rows if row["Experiment"]}
     assert {"0.005", "0.02"} <= rates.keys()
