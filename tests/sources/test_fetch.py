@@ -143,6 +143,14 @@ def test_after_a_failure_the_next_source_is_tried(mirror, url, monkeypatch):
     assert failures[1].startswith(f"torchvision's mirror {url}/broken/: {NAMES[0]}: expected MD5 ")
 
 
+def test_every_source_is_checked(monkeypatch):
+    file = module.SourceFile(NAMES[0], "a package", b"wrong")
+    monkeypatch.setenv(module.MIRROR, "")  # the same as none
+    monkeypatch.setattr(module, "_from_package", lambda *_: [file])
+    assert f"found {md5(b'wrong')} (5 bytes) at a package" in failure()
+    assert "MNIST_CNN_MIRROR=" not in failure()
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

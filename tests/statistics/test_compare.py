@@ -13,7 +13,7 @@ import compare
 import timing
 from mnist_cnn.core.params import Params
 from mnist_cnn.core.paths import DATA, EVALUATION, PARAMS, PLOTS, TIMING, TRAINING
-from mnist_cnn.core.tables import read_table
+from mnist_cnn.core.tables import read_table, write_table
 from mnist_cnn.documents import Choice, StudySummary
 from tests.support.params import changed
 from tests.support.repositories import TOP, run_python
@@ -110,6 +110,17 @@ def test_with_one_fold_nothing_is_chosen(tmp_path: Path) -> None:
     times = read_table(folder / "plots/timing.csv")
     assert times.lower.isna().all()
     assert times[times.kind == "effect"].ratio.notna().all()
+
+
+@pytest.mark.usefixtures("data")
+def test_a_collapsed_network_has_no_accuracy() -> None:
+    path = EVALUATION / "conv1_linear1/small/runs.csv"
+    table = read_table(path).assign(validation_correct=1100)
+    path.unlink()  # a link
+    write_table(path, table)
+    compare.main()
+    assert "conv1_linear1-small" not in read_metrics(Path(), "networks")["accuracy"]
+    assert len(StudySummary.read(PLOTS / "study.json").collapsed) == 6
 
 
 @pytest.mark.usefixtures("data")
