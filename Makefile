@@ -13,9 +13,9 @@ ENVIRONMENT := $(VENV)/bin/python
 endif
 PLOTS_PAGE := .dvc/tmp/plots_page.html
 
-# Runs one stage. The exit status of DVC, 255, becomes 1, because xargs starts nothing more after 255. What fails
-# here fails again in the `dvc repro` that follows. The output goes through a pipe: lines instead of progress bars;
-# `cat` ignores Ctrl-C, so that make waits until all processes have ended.
+# Runs one stage, for xargs, which stops at DVC's exit status 255: it becomes 1. What fails here fails again in the
+# `dvc repro` at the end. The output goes through a pipe, so that there are lines instead of progress bars; `cat`
+# ignores Ctrl-C, so that make waits until all processes have ended.
 STAGE := sh -c 'for stage; do dvc --wait-for-lock repro --single-item "$$stage" || exit 1; done' sh
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
