@@ -143,9 +143,8 @@ def numbered(found: Replication, language: str) -> str:
         if chosen == other
         else f"выбирает {other}, как предсказано для {share} повторов"
     )
-    return (
-        f"подтверждает {found.confirmed}, оставляет нерешёнными {undecided} и {contradicted}; оно {choice}."
-    )
+    open_ones = f", по {undecided} не даёт ответа" if undecided else ""
+    return f"подтверждает {found.confirmed}{open_ones} и {contradicted}; оно {choice}."
 
 
 STUDIES = {
@@ -180,5 +179,7 @@ def test_readmes_and_pages_have_the_counts_of_the_committed_tables(
     for language, readme in (("en", "README.md"), ("ru", "README.ru.md")):
         text = " ".join(Path(readme).read_text(encoding="utf-8").split())
         which = replication.LONGER_EPOCHS if path == LONGER else words[language]
-        assert f"{STUDIES[path][language].format(which)} {numbered(found, language)}" in text
-        assert TOTAL[language].format(len(committed.summary.definite)) in text
+        total = TOTAL[language].format(len(committed.summary.definite))
+        sentence = f"{STUDIES[path][language].format(which)} {numbered(found, language)}"
+        assert total in text, f"{readme} should have: {total}"
+        assert sentence in text, f"{readme} should have: {sentence}"
