@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from mnist_cnn.documents import StudySummary
 
 MAX_ROWS = 6  # of the table
+MAX_STEPS = 3  # between neighbouring kernel sizes; more are left to the report
 Row = Mapping[str, Any]
 
 
@@ -36,7 +37,8 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
-        repeats), rows of the table, sizes of the kernels, kernel_groups, layer_effects.
+        repeats), other_share (of all other choices), rows of the table, kernel_groups, kernel_steps (effects
+        of neighbouring sizes), sizes and kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -48,14 +50,23 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         cheaper = max(below, key=lambda row: row["accuracy"], default=None)
     listed = {row["network"]: row for row in (chosen, best, cheaper, *likely) if row}
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
+    kernels = {row["kernel"]: row["kernel_size"] for row in networks}
+    sizes = sorted(kernels.values())
+    kernel_effects = [row for row in effects if row["factor"] == "kernel"]
+    neighbours = list(pairwise(sizes)) if 2 < len(sizes) <= MAX_STEPS + 1 else []
     return {
         "chosen": chosen,
         "best": best,
         "cheaper": cheaper,
         "likely": likely,
+        "other_share": 1 - sum(row["repeat_share"] for row in likely),
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
-        "sizes": sorted({row["kernel_size"] for row in networks}),
+        "kernel_steps": [
+            row for row in kernel_effects if (row["low_value"], row["high_value"]) in neighbours
+        ],
+        "sizes": sizes,
+        "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
     }
 
@@ -68,14 +79,13 @@ class KernelGroup:
         conv_layers: Their numbers of convolutional layers; empty for the mean over all layouts.
         low: Smallest estimate, a fraction.
         high: Largest estimate, a fraction.
-        verdict: `more` or `at_most` if it holds in all these layouts, `some` if `more` holds in some of them;
-            otherwise `undecided`.
+        verdicts: Of these layouts, each once.
     """
 
     conv_layers: list[int]
     low: float
     high: float
-    verdict: str
+    verdicts: list[str]
 
 
 def kernel_groups(
@@ -91,7 +101,9 @@ def kernel_groups(
     if interaction is None or not interaction.matters:
         rows = [row for row in effects if row["factor"] == "kernel"]
         widest = max(rows, key=lambda row: row["high_value"] - row["low_value"], default=None)
-        return [KernelGroup([], widest["estimate"], widest["estimate"], widest["verdict"])] if widest else []
+        return (
+            [KernelGroup([], widest["estimate"], widest["estimate"], [widest["verdict"]])] if widest else []
+        )
     layers = {row["model"]: row["conv_layers"] for row in networks}
     groups: list[KernelGroup] = []
     for depth, some in groupby(
@@ -99,12 +111,10 @@ def kernel_groups(
         key=lambda effect: layers[effect.model],
     ):
         found = list(some)
-        verdicts, estimates = {effect.verdict for effect in found}, [effect.estimate for effect in found]
-        verdict = verdicts.pop() if len(verdicts) == 1 else "some" if "more" in verdicts else "undecided"
-        if groups and verdict == groups[-1].verdict and verdict in ("more", "at_most"):
+        verdicts = sorted({effect.verdict for effect in found}, reverse=True)
+        depths, estimates = [depth], [effect.estimate for effect in found]
+        if groups and verdicts == groups[-1].verdicts != ["undecided"] and len(verdicts) == 1:
             last = groups.pop()
             depths, estimates = [*last.conv_layers, depth], [last.low, last.high, *estimates]
-        else:
-            depths = [depth]
-        groups.append(KernelGroup(depths, min(estimates), max(estimates), verdict))
+        groups.append(KernelGroup(depths, min(estimates), max(estimates), verdicts))
     return groups
