@@ -16,11 +16,9 @@ from mnist_cnn.core.tables import read_table
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.figures import (
     accuracy_cost,
-    effect_intervals,
-    interaction,
+    intervals,
     learning_curves,
     mistakes,
-    ranking,
     style,
 )
 from mnist_cnn.reporting.markdown import render_answer, render_report, replace_answer
@@ -34,12 +32,12 @@ def main() -> None:
     summary, pixels = StudySummary.read(PLOTS / "study.json"), load_training_set(PREPARED).images.pixels
     figures = {
         "accuracy_cost": accuracy_cost.draw(networks, summary),
-        "ranking": ranking.draw(networks, summary),
-        "effects": effect_intervals.draw(effects, summary),
-        "interaction": interaction.draw(networks),
-        "learning_curves": learning_curves.draw(curves),
+        "effects": intervals.draw_effects(effects, summary),
+        "learning_curves": learning_curves.draw(curves, networks),
         "mistakes": mistakes.draw(confusion, missed, pixels, summary),
     }
+    if summary.interaction:
+        figures["interaction"] = intervals.draw_interaction(summary.interaction, networks, summary)
     for name, figure in figures.items():
         style.save(figure, FIGURES / f"{name}.svg")
     for language, suffix in SUFFIXES.items():

@@ -24,10 +24,13 @@ from mnist_cnn.statistics.study import effects_on_time
 
 
 def mean_seconds(times: pd.DataFrame, networks: Sequence[Network]) -> pd.DataFrame:
-    """Returns one row per network: name, model, kernel, and seconds, the mean CPU seconds of its runs."""
+    """Returns one row per network: its name and grid cell, and seconds, the mean CPU seconds of its runs."""
     means = times.groupby("network")["training_seconds"].mean()
-    rows = [(network.name, network.model, network.kernel, means[network.name]) for network in networks]
-    return pd.DataFrame(rows, columns=["name", "model", "kernel", "seconds"])
+    columns = ["name", "model", "kernel", "kernel_size"]
+    table = pd.DataFrame(
+        [[getattr(network, column) for column in columns] for network in networks], columns=columns
+    )
+    return table.assign(seconds=means[table["name"]].to_numpy())
 
 
 def time_ratios(times: pd.DataFrame, networks: Sequence[Network], confidence: float) -> pd.DataFrame:
@@ -54,7 +57,7 @@ def main() -> None:
     times, machine = load_timing(params)
     seconds = mean_seconds(times, params.networks())
     ratios = time_ratios(times, params.networks(), params.compare.confidence)
-    both = [seconds.assign(kind="network"), ratios[["name", "ratio", "lower", "upper"]].assign(kind="effect")]
+    both = [seconds.assign(kind="network"), ratios.drop(columns="factor").assign(kind="effect")]
     table = pd.concat(both, ignore_index=True)
     write_table(PLOTS / "timing.csv", table[["kind", *table.columns.drop("kind")]])
     write_json(METRICS / "timing.json", {"cpu_seconds": seconds.set_index("name")["seconds"].to_dict()})

@@ -19,17 +19,16 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy._core import _multiarray_umath as numpy_core
 
+from mnist_cnn.reporting.answer import pareto_front
 from mnist_cnn.reporting.figures import (
     accuracy_cost,
-    effect_intervals,
-    interaction,
+    intervals,
     learning_curves,
     mistakes,
-    ranking,
     style,
     training_time,
 )
-from mnist_cnn.reporting.figures.style import TIERS
+from mnist_cnn.reporting.figures.style import TIERS, VERDICTS
 from tests.support.repositories import TOP
 from tests.support.studies import CASES, sample, sample_times
 
@@ -42,15 +41,16 @@ def draw_all(case: str) -> dict[str, Figure]:
     missed = {"one fold": one.missed[:0], "usual": pd.concat([one.missed] * 2)}.get(case, one.missed)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return {
+        figures = {
             "accuracy_cost": accuracy_cost.draw(one.networks, one.summary),
-            "ranking": ranking.draw(one.networks, one.summary),
-            "effects": effect_intervals.draw(one.effects, one.summary),
-            "interaction": interaction.draw(one.networks),
-            "learning_curves": learning_curves.draw(one.curves),
+            "effects": intervals.draw_effects(one.effects, one.summary),
+            "learning_curves": learning_curves.draw(one.curves, one.networks),
             "mistakes": mistakes.draw(one.confusion, missed, PIXELS, one.summary),
             "timing": training_time.draw(*sample_times(case)),
         }
+        if (test := one.summary.interaction) is not None:
+            figures["interaction"] = intervals.draw_interaction(test, one.networks, one.summary)
+        return figures
 
 
 def save_all(directory: Path) -> None:
@@ -122,8 +122,11 @@ def test_first_figure_shows_every_network_with_its_tier_and_the_choice(case: str
     sizes = [text.get_text() for text in axes.texts if text.get_text().isdigit()]
     assert sorted(sizes) == sorted(networks["kernel_size"].astype(str))
     chosen = networks[networks["chosen"]]
-    names = [text for text in texts(case, "accuracy_cost") if "\n" in text]
-    assert names == [f"{row.network}\n{100 * row.accuracy:.2f} %" for row in chosen.itertuples()]
+    best = networks[networks["network"] == sample(case).summary.most_accurate].iloc[0]
+    names = {text for text in texts(case, "accuracy_cost") if "\n" in text}
+    both = "chosen and most accurate" if best["chosen"] else "chosen"
+    expected = {f"{row.network}\n{both}, {100 * row.accuracy:.2f} %" for row in chosen.itertuples()}
+    assert expected <= names <= expected | {f"{best.network}\nmost accurate, {100 * best.accuracy:.2f} %"}
     rings = [line.get_xdata()[0] for line in axes.lines if line.get_fillstyle() == "none"]
     assert rings == (chosen["multiply_accumulates"] / 1e6).tolist()
 
@@ -132,7 +135,7 @@ def test_pareto_front() -> None:
     table = pd.DataFrame(
         {"multiply_accumulates": [3, 1, 2, 4, 2, 5, 1], "accuracy": [0.8, 0.7, 0.9, 0.9, 0.6, 0.95, 0.99]}
     ).assign(gap=[0, 0, 0, 0, 0, 0, None])  # the last one is not compared
-    assert accuracy_cost.pareto_front(table)["accuracy"].tolist() == [0.7, 0.9, 0.95]
+    assert pareto_front(table)["accuracy"].tolist() == [0.7, 0.9, 0.95]
 
 
 @pytest.mark.parametrize(("target", "count"), [(0.985, 1), (0.5, 0)])
@@ -141,61 +144,61 @@ def test_target_and_margin_are_drawn(target: float, count: int) -> None:
     networks = sample().networks
     best = networks.iloc[1]
     summary = sample().summary.model_copy(update={"target": target, "most_accurate": best["network"]})
-    for module in (accuracy_cost, ranking):
-        figure = module.draw(networks, summary)
-        ends = [end for line in figure.axes[0].lines for end in (*line.get_xdata(), *line.get_ydata())]
-        assert ends.count(100 * target) == 2 * count
-        assert [text for text, _ in text_boxes(figure)].count("target") == count
-        assert list(defects(figure)) == []
-        (band,) = [patch for patch in figure.axes[0].patches if patch.get_zorder() == 0]
-        corners = band.get_extents().transformed(band.axes.transData.inverted()).get_points()
-        edges = 100 * (best["accuracy"] - np.array([summary.margin, 0]))
-        assert np.isclose(corners, edges[:, None]).any(axis=1).all()
+    figure = accuracy_cost.draw(networks, summary)
+    heights = [height for line in figure.axes[0].lines for height in line.get_ydata()]
+    assert heights.count(100 * target) == 2 * count
+    assert [text for text, _ in text_boxes(figure)].count("target") == count
+    assert list(defects(figure)) == []
+    (band,) = figure.axes[0].patches
+    corners = band.get_extents().transformed(band.axes.transData.inverted()).get_points()
+    assert corners[:, 1] == pytest.approx(100 * (best["accuracy"] - np.array([summary.margin, 0])))
 
 
-def test_ranking_sorts_the_networks_and_draws_the_intervals_of_their_gaps() -> None:
-    networks = sample().networks.sort_values("accuracy", ascending=False, kind="stable")
-    axes = draw_all("usual")["ranking"].axes[0]
-    labels = axes.get_yticklabels()
-    assert [label.get_text() for label in labels] == networks["network"].tolist()
-    bold = [label.get_text() for label in labels if label.get_fontweight() == "bold"]
-    assert bold == [sample().summary.chosen]
-    bars = [bar.get_segments()[0][:, 0] for bar in axes.collections]
-    best = networks["accuracy"].max()
-    assert np.allclose(bars, 100 * (best - networks[["gap_high", "gap_low"]]))
+def test_first_figure_joins_the_networks_of_each_layout_and_names_it() -> None:
+    networks, axes = sample().networks, draw_all("usual")["accuracy_cost"].axes[0]
+    lines = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 3]
+    assert np.allclose(lines, 100 * networks["accuracy"].to_numpy().reshape(-1, 3))
+    names = texts("usual", "accuracy_cost")
+    assert [model for model in networks["model"].unique() if not any(model in name for name in names)] == []
 
 
-def test_effects_have_their_verdicts() -> None:
-    labels = {"more": "more than 0.2", "at_most": "at most 0.2", "undecided": "undecided"}
+def test_effects_have_their_numbers_and_verdicts() -> None:
+    labels = {"more": "more than 0.2 points", "at_most": "at most 0.2 points", "undecided": "undecided"}
     one = sample()
     effects = one.effects.assign(verdict=[*labels, *labels], estimate=0.0034, lower=0.003, upper=0.004)
-    drawn = [text for text, _ in text_boxes(effect_intervals.draw(effects, one.summary))]
-    assert [text for text in drawn if text in labels.values()] == [*labels.values()] * 2
-    assert drawn.count("+0.34") == len(effects)
-    assert {"kernel 3×3 → 5×5", "convolutional layers 2 → 3"} <= set(texts("usual", "effects"))
+    figure = intervals.draw_effects(effects, one.summary)
+    drawn = [text.replace("\u00a0", " ") for text, _ in text_boxes(figure)]
+    assert [text for text in drawn if text in labels.values()][:6] == [*labels.values()] * 2
+    assert drawn.count("+0.34 [+0.30, +0.40]") == len(effects)
+    colours = [
+        to_hex(line.get_color()).upper() for line in figure.axes[0].lines if len(line.get_xdata()) == 1
+    ]
+    assert colours == [VERDICTS[verdict].colour for verdict in effects["verdict"]]
+    assert {"kernel 3×3 → 5×5", "convolutional layers\n2 → 3"} <= set(texts("usual", "effects"))
 
 
-def test_interaction_has_one_named_line_per_layout() -> None:
-    networks, figure = sample().networks, draw_all("usual")["interaction"]
-    assert set(networks["model"]) <= set(texts("usual", "interaction"))
-    lines = [line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
-    assert np.allclose(lines, 100 * networks["accuracy"].to_numpy().reshape(-1, 3))
+def test_interaction_has_one_row_per_layout_with_its_interval() -> None:
+    networks, summary = sample().networks, sample().summary
+    assert summary.interaction is not None
+    axes = draw_all("usual")["interaction"].axes[0]
+    rows = {effect.model: effect for effect in summary.interaction.by_layout}
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == networks["model"].unique().tolist()
+    bars = [bar.get_segments()[0][:, 0] for bar in axes.collections]
+    assert np.allclose(bars, [[100 * rows[name].lower, 100 * rows[name].upper] for name in names])
 
 
-def test_spread_keeps_order_and_gap() -> None:
-    assert interaction.spread([5.0, 4.9, 0.0], 2) == pytest.approx([5.95, 3.95, 0])
-    assert np.diff(interaction.spread([1.0] * 8, 1)) == pytest.approx(1, abs=0.02)
-    assert interaction.spread([], 1) == []
-
-
-def test_learning_curves_show_loss_and_accuracy_of_every_network() -> None:
-    panels, curves = draw_all("usual")["learning_curves"].axes, sample().curves
-    assert [panel.get_title("left") for panel in panels[::2]] == curves["model"].unique().tolist()
-    first = curves[curves["network"] == curves["network"][0]]
-    assert np.allclose(panels[0].lines[0].get_ydata(), first["validation_loss"])
-    assert np.allclose(panels[1].lines[0].get_ydata(), 1 - first["validation_accuracy"])
+def test_learning_curves_show_the_mean_of_the_layouts_with_so_many_convolutional_layers() -> None:
+    panels, networks = draw_all("usual")["learning_curves"].axes, sample().networks
+    assert [panel.get_title("left") for panel in panels] == [
+        f"{depth} convolutional\nlayer{'s' * (depth > 1)}" for depth in sorted(set(networks["conv_layers"]))
+    ]
+    some = networks["network"][(networks["conv_layers"] == 1) & (networks["kernel_size"] == 3)]
+    points = sample().curves[sample().curves["network"].isin(some)].groupby("epoch").mean(numeric_only=True)
+    for line, part in zip(panels[0].lines, ("validation", "train"), strict=False):
+        assert np.allclose(line.get_ydata(), 1 - points[f"{part}_accuracy"])
     assert {len(panel.lines) for panel in panels} == {6}  # three kernels, validation and training
-    assert {"Loss", "Accuracy, %", "95", "98"} <= set(texts("usual", "learning_curves"))
+    assert {"3×3", "7×7", "validation", "training", "98"} <= set(texts("usual", "learning_curves"))
 
 
 def test_mistakes_leave_the_diagonal_out_and_count_what_they_show() -> None:
@@ -213,15 +216,16 @@ def test_training_time_shows_every_network_and_every_ratio() -> None:
     (networks, effects), figure = sample_times(), draw_all("usual")["timing"]
     lengths = sorted(bar.get_width() for bar in figure.axes[1].patches)
     assert lengths == pytest.approx(sorted(networks["seconds"]))
-    ratios = {f"× {ratio:.2f}" for ratio in effects["ratio"]}
-    assert ratios | {"kernel 3×3 → 5×5", "convolutional layers 1 → 2"} <= set(texts("usual", "timing"))
+    drawn = texts("usual", "timing")
+    ratios = {f"×{row.ratio:.2f} [{row.lower:.2f}, {row.upper:.2f}]" for row in effects.itertuples()}
+    assert ratios | {"kernel 3×3 → 5×5", "convolutional layers\n1 → 2", "3×3", "7×7"} <= set(drawn)
     assert len(draw_all("one network")["timing"].axes) == 1
 
 
-def test_marker_styles_differ() -> None:
-    styles = list(style.marker_styles(range(14)).values())
-    assert len({(one.colour, one.marker) for one in styles}) == 14
-    assert len({one.colour for one in styles[:7]}) == len({one.marker for one in styles[:7]}) == 7
+def test_kernels_have_their_own_shades_and_markers() -> None:
+    styles = style.kernel_styles([9, 3, 5, 7, 1, 3])
+    assert list(styles) == [1, 3, 5, 7, 9]
+    assert len({one.colour for one in styles.values()}) == len({one.marker for one in styles.values()}) == 5
 
 
 def test_the_bytes_depend_on_neither_the_time_nor_the_settings_nor_the_processor(

@@ -1,71 +1,102 @@
 """The first figure of the report: accuracy against the cost of computation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from mnist_cnn.documents import StudySummary
-from mnist_cnn.reporting.answer import pareto_front
 from mnist_cnn.reporting.figures import style
-from mnist_cnn.reporting.figures.style import GREY, INK, LINE, PAPER, TIERS, MarkerStyle
+from mnist_cnn.reporting.figures.style import BAND, DASHES, GREY, INK, LINE, PAPER, TIERS, MarkerStyle
+from mnist_cnn.reporting.text import fixed, percent, phrases
 
 MAX_LARGE_MARKERS = 20  # networks; with more of them, the markers are smaller
-CORNERS = ((-1, 1), (1, -1), (1, 1))  # of a marker, where its name may be: above the Pareto front first
+SIDES = ((-1, 1), (1, -1), (1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))  # of a marker, for its name
 
 
 def _draw_markers(axes: Axes, networks: pd.DataFrame, size: float) -> None:
     """Draws each network as a marker of its tier with its kernel size inside, the better tiers on top."""
     for zorder, (tier, marker) in enumerate(reversed(TIERS.items()), start=3):
-        font = {"color": marker.text_colour, "fontsize": 0.62 * size, "fontweight": "bold", "zorder": zorder}
-        lift, extra = (0.12 * size, 3) if marker.marker == "v" else (0, 0)  # a triangle is wide at its top
+        font = {"color": marker.inside, "fontsize": 0.62 * size, "fontweight": "bold", "zorder": zorder}
         for row in style.rows(networks[networks["tier"] == tier]):
             position = row.millions, row.percent
             mark = axes.plot(*position, marker.marker, color=marker.colour, mec=PAPER, zorder=zorder)[0]
-            mark.set_markersize(size + extra)
+            mark.set_markersize(0.9 * size if marker.marker == "D" else size)  # a diamond is wider
             if row.chosen:
                 ring = axes.plot(*position, "o", color=INK, fillstyle="none", mew=2.2, zorder=8)[0]
                 ring.set_markersize(1.65 * size)
-            style.annotate(axes, f"{row.kernel_size}", position, (0, lift), ha="center", **font)
+            style.annotate(axes, f"{row.kernel_size}", position, (0, 0), ha="center", **font)
 
 
-def _write_name(axes: Axes, row: Any, size: float, corner: tuple[int, int]) -> Text:
-    """Writes the name of a network at a corner of its marker; the chosen one is bold, with its accuracy."""
-    right, up = corner
-    offset = right * 0.3 * size, up * (0.95 if row.chosen else 0.7) * size
-    alignment = {"ha": "right" if right < 0 else "left", "va": "bottom" if up > 0 else "top"}
-    font = {"fontweight": "bold"} if row.chosen else {"color": GREY}
-    text = f"{row.network}\n{row.percent:.2f} %" if row.chosen else row.network
+def _write(axes: Axes, text: str, row: Any, gap: float, side: tuple[int, int], **font: Any) -> Text:
+    """Writes a text at one side of the marker of a network."""
+    right, up = side
+    offset = right * (0.4 if up else 1) * gap, up * gap
+    alignment = {"ha": ("right", "center", "left")[right + 1], "va": ("top", "center", "bottom")[up + 1]}
     return style.annotate(axes, text, (row.millions, row.percent), offset, zorder=9, **alignment, **font)
 
 
-def _write_names(axes: Axes, networks: pd.DataFrame, size: float) -> None:
-    """Names the chosen network and, if there is room, likely choices, the cheapest and the Pareto front."""
+def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size: float) -> None:
+    """Names the chosen, the most accurate and the likely networks, and the other layouts, where there is room.
+
+    A name must overlap no other text and no marker, and should cross no line.
+    """
     padding = 0.2 * size * axes.figure.dpi / 72  # from a number to the edge of its marker, in pixels
     occupied = [text.get_window_extent().padded(padding) for text in axes.texts]
-    on_front = networks["network"].isin(pareto_front(networks)["network"])
-    relevant = (networks["tier"] != "worse") | (networks["millions"] == networks["millions"].min())
-    named = networks[networks["chosen"] | networks["likely"] | (on_front & relevant)]
-    for row in style.rows(named.sort_values(["chosen", "likely", "accuracy"], ascending=False)):
-        for corner in CORNERS:
-            text = _write_name(axes, row, size, corner)
-            box = text.get_window_extent()
-            if _is_free(box, axes.bbox, occupied):
-                occupied.append(box)
-                break
-            text.remove()
-        else:
-            if row.chosen:
-                occupied.append(_write_name(axes, row, size, CORNERS[0]).get_window_extent())
+    lines = [
+        axes.transData.transform_path(line.get_path()) for line in axes.lines if line.get_color() == LINE
+    ]
+    best = networks["network"] == summary.most_accurate
+    order = pd.DataFrame({"chosen": networks["chosen"], "best": best, "likely": networks["likely"]})
+    order = order.sort_values([*order], ascending=False, kind="stable")
+    named: set[str] = set()
+
+    def write(text: str, row: Any, **font: Any) -> None:
+        gap = (1.0 if row.chosen else 0.65) * size
+        trials = [_write(axes, text, row, gap, side, **font) for side in SIDES]
+        costs = [_cost(trial.get_window_extent(), axes.bbox, occupied, lines) for trial in trials]
+        kept = trials[costs.index(min(costs))]
+        for trial in trials:
+            if trial is not kept or (min(costs) >= 2 and not row.chosen):
+                trial.remove()
+        if kept in axes.texts:
+            occupied.append(kept.get_window_extent())
+            named.add(row.model)
+
+    for row in style.rows(networks.loc[order.index[order.any(axis=1)]]):
+        roles = ["chosen"] * row.chosen + ["most accurate"] * (row.network == summary.most_accurate)
+        note = f"\n{' and '.join(roles)}, {percent('en', row.accuracy)} %" if roles else ""
+        write(
+            row.network + note, row, fontweight="bold" if row.chosen else "normal", fontsize=style.SMALL + 1
+        )
+    for row in style.rows(networks.sort_values("kernel_size").groupby("model", sort=False).tail(1)):
+        if row.model not in named:
+            write(row.model, row, color=GREY, fontsize=style.SMALL + 1)
 
 
-def _is_free(box: Bbox, axes: Bbox, occupied: list[Bbox]) -> bool:
-    """Whether a text lies inside the axes and overlaps nothing."""
+def _cost(box: Bbox, axes: Bbox, occupied: Sequence[Bbox], lines: Sequence[Path]) -> int:
+    """Returns 0 for a text in a free place, 1 if it crosses a line, 2 or 3 if it is cut or overlaps."""
     inside = axes.x0 <= box.x0 and box.x1 <= axes.x1 and axes.y0 <= box.y0 and box.y1 <= axes.y1
-    return inside and not any(box.overlaps(other) for other in occupied)
+    blocked = not inside or any(box.overlaps(other) for other in occupied)
+    return 2 * blocked + any(line.intersects_bbox(box, filled=False) for line in lines)
+
+
+def _draw_criteria(axes: Axes, networks: pd.DataFrame, summary: StudySummary) -> None:
+    """Draws the band of the margin below the best network, and the target if it lies within the limits."""
+    best = 100 * float(networks.set_index("network")["accuracy"][summary.most_accurate])
+    axes.axhspan(best - 100 * summary.margin, best, color=BAND, linewidth=0, zorder=0)
+    target, (low, high) = 100 * summary.target, axes.get_ylim()
+    if low <= target <= high:
+        axes.axhline(target, color=INK, linewidth=1.2, linestyle=DASHES[1], zorder=1)
+        position = {"xycoords": axes.get_yaxis_transform(), "ha": "right", "fontsize": style.SMALL}
+        style.annotate(axes, "target", (1, target), (-4, 7), **position)
 
 
 @style.figure_style()
@@ -77,30 +108,39 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
         summary: The margin, the target and the most accurate network.
 
     Returns:
-        The figure. Colour and marker are the tier, the number in a marker is the kernel size, the ring marks
-        the chosen network, the stepped line is the Pareto front, and the band is the margin below the best.
+        The figure. Colour and marker are the tier, the number in a marker is the kernel size, a line joins the
+        networks of one layout, the ring marks the chosen network, and the band is the margin below the best.
     """
-    figure = style.new_figure(5.2)
+    figure = style.new_figure(5.4)
     axes = figure.subplots()
     networks = networks.dropna(subset="accuracy").assign(  # NaN where every run collapsed
         millions=networks["multiply_accumulates"] / 1e6, percent=100 * networks["accuracy"]
     )
     cost = networks["millions"]
     axes.set_xscale("log")
-    axes.set_xlim(cost.min() / 1.2, cost.max() * 1.2)
+    axes.set_xlim(cost.min() / 1.25, cost.max() * 1.25)
     low, high = style.padded_limits(networks["percent"], 0.1)
-    axes.set_ylim(low - 0.05 * (high - low), high + 0.14 * (high - low))  # room for names
-    style.log_axis(axes.xaxis, "{} M")
+    axes.set_ylim(low, high + 0.1 * (high - low))  # room for names
+    style.log_axis(axes.xaxis)
     style.percent_axis(axes.yaxis)
-    style.draw_margin_and_target(axes, networks, summary, "y")
-    front = pareto_front(networks)
-    axes.step(front["millions"], front["percent"], where="post", color=LINE, linewidth=1.6, zorder=2)
+    _draw_criteria(axes, networks, summary)
+    for _, layout in networks.sort_values("kernel_size").groupby("model", sort=False):
+        axes.plot(layout["millions"], layout["percent"], color=LINE, linewidth=1.6, zorder=2)
     size = 17.0 if len(networks) <= MAX_LARGE_MARKERS else 13.0
     _draw_markers(axes, networks, size)
-    axes.set_xlabel("Multiply–accumulates per image")
-    axes.set_ylabel("Validation accuracy, %")
-    kernel_size = style.legend_entry(MarkerStyle(INK, "$5$"), "kernel size")
-    style.add_legend(figure, [*style.network_entries(networks, summary), kernel_size])
+    axes.set_xlabel("million multiply–accumulates (MACs) per image")
+    axes.set_ylabel("validation accuracy, %")
+    tiers = [
+        (phrases().tier(tier), marker) for tier, marker in TIERS.items() if tier in set(networks["tier"])
+    ]
+    margin = f"at most {fixed('en', 100 * summary.margin, 1)} below the best"
+    entries = [
+        *(style.legend_entry(marker, tier) for tier, marker in tiers),
+        style.legend_entry(MarkerStyle(INK, "$5$"), "kernel size"),
+        Line2D([], [], color=LINE, linewidth=1.6, label="same layers"),
+        Patch(color=BAND, label=margin),
+    ]
+    style.add_legend(figure, entries, columns=3)
     style.fix_layout(figure)
-    _write_names(axes, networks, size)
+    _write_names(axes, networks, summary, size)
     return figure

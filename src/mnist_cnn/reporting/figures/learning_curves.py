@@ -1,6 +1,5 @@
-"""The loss and the accuracy of the networks during training."""
+"""The accuracy of the networks during training."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,57 +8,56 @@ from matplotlib.lines import Line2D
 from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import DASHES, GREY, MarkerStyle
 
-ROW = 1.4  # inches
+PANELS = 3  # in a row
 MIN_ERROR = 1e-4  # an error of 0 has no position on a logarithmic axis
-ACCURACIES = (50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9)  # percent
+ACCURACIES = (50, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9)  # percent
+PARTS = {"validation": DASHES[0], "training": DASHES[1]}
 
 
-def _draw_curves(axes: Axes, rows: pd.DataFrame, measure: str, marker: MarkerStyle) -> None:
-    """Draws the means of one network: validation solid and with markers, training dashed."""
-    parts = (("validation", DASHES[0], marker.marker, 1.6), ("train", DASHES[1], "", 1.1))
-    for part, dash, symbol, width in parts:
-        values = rows[f"{part}_{measure}"]
-        heights = (1 - values).clip(lower=MIN_ERROR) if measure == "accuracy" else values
-        line = axes.plot(rows["epoch"], heights, symbol, color=marker.colour, markersize=4)[0]
-        line.set(linestyle=dash, linewidth=width)
+def _draw_kernel(axes: Axes, rows: pd.DataFrame, kernel: MarkerStyle) -> None:
+    """Draws the errors of one kernel size: validation solid and with markers, training dashed."""
+    errors = 1 - rows[["validation_accuracy", "train_accuracy"]].clip(upper=1 - MIN_ERROR)
+    axes.plot(rows["epoch"], errors["validation_accuracy"], kernel.marker, ls="-", color=kernel.colour, ms=5)
+    axes.plot(rows["epoch"], errors["train_accuracy"], ls=PARTS["training"], color=kernel.colour)
 
 
 @style.figure_style()
-def draw(curves: pd.DataFrame) -> Figure:
-    """Draws validation and training means: one row per layout, one colour and marker per kernel size.
+def draw(curves: pd.DataFrame, networks: pd.DataFrame) -> Figure:
+    """Draws validation and training accuracy: one panel per number of convolutional layers.
 
     Args:
         curves: plots/learning_curves.csv, means over the runs of a network, one row per point.
+        networks: plots/networks.csv, for the numbers of convolutional layers.
 
     Returns:
-        The figure: loss at the left, accuracy at the right, on logarithmic axes that all layouts share.
+        The figure: means over the layouts with so many convolutional layers, one shade and marker per kernel
+        size, on a logarithmic axis of errors that all panels share.
     """
-    models = curves["model"].unique().tolist()
-    kernels = style.marker_styles(sorted(set(curves["kernel_size"])))
-    figure = style.new_figure(1.1 + ROW * len(models))
-    panels = figure.subplots(len(models), 2, sharex=True, sharey="col", squeeze=False)
-    for model, (left, right) in zip(models, panels, strict=True):
-        left.set_title(model)
-        for axes, measure in ((left, "loss"), (right, "accuracy")):
-            for size, marker in kernels.items():
-                rows = curves[(curves["model"] == model) & (curves["kernel_size"] == size)]
-                _draw_curves(axes, rows, measure, marker)
-    left, right = panels[0]
-    left.set_title("Loss", loc="right")
-    right.set_title("Accuracy, %", loc="right")
-    for axes, values in ((left, curves["validation_loss"]), (right, 1 - curves["validation_accuracy"])):
-        axes.set_yscale("log")
-        axes.set_ylim(
-            top=1.2 * values[np.isfinite(values)].max()
-        )  # cuts off the training means of the first steps
-    style.log_axis(left.yaxis)
-    right.invert_yaxis()  # the axis is of errors, so that accuracies near 100 % can be told apart
-    high, low = right.get_ylim()
+    layers = curves["network"].map(networks.set_index("network")["conv_layers"]).rename("conv_layers")
+    accuracies = ["validation_accuracy", "train_accuracy"]
+    means = curves.groupby([layers, "kernel_size", "epoch"])[accuracies].mean().reset_index()
+    depths, kernels = sorted(set(layers)), style.kernel_styles(curves["kernel_size"])
+    columns = min(len(depths), PANELS)
+    lines = -(-len(depths) // columns)
+    figure = style.new_figure(0.9 + 3.0 * lines)
+    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes in panels[len(depths) :]:
+        axes.set_visible(False)
+    for axes, depth in zip(panels, depths, strict=False):
+        axes.set_title(f"{depth} convolutional\nlayer{'s' * (depth != 1)}")
+        for size, kernel in kernels.items():
+            of_kernel = means[(means["conv_layers"] == depth) & (means["kernel_size"] == size)]
+            _draw_kernel(axes, of_kernel, kernel)
+    axes = panels[0]
+    axes.set_yscale("log")
+    axes.set_ylim(top=1.2 * (1 - means["validation_accuracy"].min()))  # cuts off the first training means
+    axes.invert_yaxis()  # the axis is of errors, so that accuracies near 100 % can be told apart
+    high, low = axes.get_ylim()
     labels = {1 - accuracy / 100: f"{accuracy:g}" for accuracy in ACCURACIES}
-    style.fixed_ticks(right.yaxis, {error: label for error, label in labels.items() if low < error < high})
-    figure.supxlabel("Epoch", fontsize=13)
-    entries = [style.legend_entry(marker, f"{size} × {size}") for size, marker in kernels.items()]
-    for dash, label in zip(DASHES, ("validation", "train"), strict=False):
-        entries.append(Line2D([], [], color=GREY, linestyle=dash, label=label))
+    style.fixed_ticks(axes.yaxis, {error: label for error, label in labels.items() if low < error < high})
+    figure.supxlabel("epochs trained", fontsize=13)
+    figure.supylabel("accuracy, %", fontsize=13)
+    entries = [style.legend_entry(kernel, f"{size}×{size}") for size, kernel in kernels.items()]
+    entries += [Line2D([], [], color=GREY, ls=dash, label=part) for part, dash in PARTS.items()]
     style.add_legend(figure, entries)
     return figure

@@ -17,7 +17,7 @@ from mnist_cnn.reporting.figures.style import BAND, FAINT, INK, PAPER, SMALL
 
 COLUMNS, MAX_IMAGES = 8, 24  # of the gallery
 MAX_SHORT_NAME = 3  # letters of a class name that fits below an image at the usual font size
-SHADES = LinearSegmentedColormap.from_list("mistakes", [PAPER, "#0072B2"])
+SHADES = LinearSegmentedColormap.from_list("mistakes", [PAPER, "#4d4d4d"])  # grey stands for no verdict
 
 
 def _are_short(classes: Sequence[str]) -> bool:
@@ -33,14 +33,14 @@ def _draw_matrix(axes: Axes, counts: NDArray[np.int64], classes: Sequence[str]) 
         colour = BAND if actual == predicted else SHADES(depth)
         axes.add_patch(Rectangle((predicted - 0.5, actual - 0.5), 1, 1, facecolor=colour, edgecolor=PAPER))
         if number:
-            font = {"color": "white" if depth > 0.6 else INK, "fontsize": SMALL}
+            font = {"color": "white" if depth > 0.72 else INK, "fontsize": SMALL}
             style.annotate(axes, f"{number}", (predicted, actual), (0, 0), ha="center", **font)
     axes.set(xlim=(-0.5, CLASSES - 0.5), ylim=(CLASSES - 0.5, -0.5))
     axes.set_xticks(range(CLASSES), classes, rotation=0 if _are_short(classes) else 90)
     axes.set_yticks(range(CLASSES), classes)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="Predicted", ylabel="True")
+    axes.set(xlabel="predicted class", ylabel="true class")
 
 
 def _draw_gallery(

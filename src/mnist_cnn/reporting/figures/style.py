@@ -1,35 +1,32 @@
 """What all figures share: fonts, colours, markers, axes, and how a figure is saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from mnist_cnn.core.files import replacing
-from mnist_cnn.documents import StudySummary
-from mnist_cnn.reporting.text import phrases
 
-WIDTH = 7.2  # inches: on a phone with 360 px, a font of 13 points is 9 px high
+WIDTH = 6.4  # inches: on a phone with 360 px, a font of 13 points is 10 px high
 SMALL = 11.0  # points, the smallest font of a label
-MAX_COLUMNS = 5  # of a legend
 
 PAPER, INK, GREY = "#fbfbf9", "#1f1f1f", "#636363"
 LINE, FAINT, BAND = "#9a9a96", "#c9c9c6", "#e9e9e4"
-# Okabe & Ito (2008) without yellow, which is hard to see on a light background
-COLOURS = ("#009E73", "#D55E00", "#0072B2", "#CC79A7", "#56B4E9", "#000000", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+KERNELS = LinearSegmentedColormap.from_list("kernels", ["#5FB681", "#1B7D4F", "#04301F"])  # small to large
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 LEGEND: dict[str, Any] = {"handletextpad": 0.3, "columnspacing": 0.9, "handlelength": 1.2, "borderpad": 0.1}
 
@@ -41,6 +38,7 @@ RC: dict[Any, Any] = {
     "xtick.labelsize": 12.0,
     "ytick.labelsize": 12.0,
     "legend.fontsize": 12.0,
+    "legend.title_fontsize": 13.0,
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -64,18 +62,21 @@ RC: dict[Any, Any] = {
 
 
 class MarkerStyle(NamedTuple):
-    """How something is drawn: its colour, its marker (for grey print), and the colour of text on it."""
+    """How something is drawn: its colour, its marker (for grey print), and the colours of text about it."""
 
     colour: str
     marker: str
-    text_colour: str = "white"
+    inside: str = "white"
+    beside: str = INK
 
 
-TIERS = {
-    "good": MarkerStyle("#0072B2", "o"),
-    "undecided": MarkerStyle("#E69F00", "s", INK),
-    "worse": MarkerStyle("#8c8c8c", "v"),
-}
+# One code for a difference and for the gap to the best: at most the margin, undecided, more than the margin.
+# The colours are those of Okabe & Ito (2008), vermilion darker; text beside a marker is dark enough to be read.
+AT_MOST = MarkerStyle("#0072B2", "o", beside="#0067A0")
+UNDECIDED = MarkerStyle("#E69F00", "s", INK, "#8A5D00")
+MORE = MarkerStyle("#B8460E", "D", beside="#A93F0C")
+TIERS = {"good": AT_MOST, "undecided": UNDECIDED, "worse": MORE}
+VERDICTS = {"at_most": AT_MOST, "undecided": UNDECIDED, "more": MORE}
 
 
 @contextmanager
@@ -115,11 +116,13 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def marker_styles(values: Sequence[Any]) -> dict[Any, MarkerStyle]:
-    """Assigns each different value its own colour and marker, in the order given (49 combinations)."""
+def kernel_styles(sizes: Iterable[int]) -> dict[int, MarkerStyle]:
+    """Assigns each kernel size its shade and marker, the smallest one first and lightest."""
+    ordered = sorted(set(sizes))
+    shades = np.linspace(0, 1, len(ordered))
     return {
-        value: MarkerStyle(COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-        for i, value in enumerate(dict.fromkeys(values))
+        size: MarkerStyle(to_hex(KERNELS(shade)), MARKERS[i % len(MARKERS)])
+        for i, (size, shade) in enumerate(zip(ordered, shades, strict=True))
     }
 
 
@@ -128,17 +131,18 @@ def legend_entry(style: MarkerStyle, label: str) -> Line2D:
     return Line2D([], [], color=style.colour, marker=style.marker, markersize=9, linestyle="", label=label)
 
 
-def network_entries(networks: pd.DataFrame, summary: StudySummary) -> list[Artist]:
-    """Creates the legend entries of the tiers that occur, and of the band of the margin."""
-    tiers = [tier for tier in TIERS if tier in set(networks["tier"])]
-    band = Patch(color=BAND, label=f"margin, {100 * summary.margin:g}")
-    return [*(legend_entry(TIERS[tier], phrases().tier(tier)) for tier in tiers), band]
-
-
-def add_legend(figure: Figure, entries: Sequence[Artist]) -> None:
+def add_legend(
+    figure: FigureBase, entries: Sequence[Artist], columns: int = 5, title: str | None = None
+) -> None:
     """Adds a legend above the axes."""
-    columns = min(len(entries), MAX_COLUMNS)
-    figure.legend(handles=list(entries), loc="outside upper left", ncols=columns, **LEGEND)
+    figure.legend(
+        handles=list(entries),
+        loc="outside upper left",
+        ncols=columns,
+        title=title,
+        alignment="left",
+        **LEGEND,
+    )
 
 
 def padded_limits(values: pd.Series | Sequence[float], share: float = 0.06) -> tuple[float, float]:
@@ -179,6 +183,11 @@ def fixed_ticks(axis: Axis, labels: dict[float, str]) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def two_lines(change: str) -> str:
+    """Breaks the name of a change after its first words: "linear layers", "1 → 2"."""
+    return change.replace(" layers ", " layers\n")
+
+
 def row_axis(axes: Axes, names: Sequence[str]) -> None:
     """Makes the y axis a list of named rows, the first one at the top."""
     axes.set_yticks(range(len(names)), names)
@@ -187,34 +196,12 @@ def row_axis(axes: Axes, names: Sequence[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def draw_margin_and_target(axes: Axes, networks: pd.DataFrame, summary: StudySummary, axis: str) -> None:
-    """Draws the band of the margin below the best network, and the target if it lies within the limits.
-
-    Args:
-        axes: The axes, with limits in percent.
-        networks: plots/networks.csv.
-        summary: The margin, the target and the name of the best network.
-        axis: The axis of accuracy, x or y.
-    """
-    accuracies = networks.set_index("network")["accuracy"]
-    best, target = 100 * float(accuracies[summary.most_accurate]), 100 * summary.target
-    vertical = axis == "y"
-    span, line = (axes.axhspan, axes.axhline) if vertical else (axes.axvspan, axes.axvline)
-    span(best - 100 * summary.margin, best, color=BAND, linewidth=0, zorder=0)
-    low, high = axes.get_ylim() if vertical else axes.get_xlim()
-    if low <= target <= high:
-        line(target, color=INK, linewidth=1.2, linestyle=DASHES[1], zorder=1)
-        position, offset = ((1, target), (-24, 7)) if vertical else ((target, 1), (0, 6))
-        transform = axes.get_yaxis_transform() if vertical else axes.get_xaxis_transform()
-        annotate(axes, "target", position, offset, xycoords=transform, ha="center", fontsize=SMALL)
-
-
 def annotate(axes: Axes, text: str, position: Any, offset: tuple[float, float], **properties: Any) -> Text:
     """Writes a text `offset` points away from a position in the coordinates of the data."""
     properties = {"va": "center_baseline", "annotation_clip": False, **properties}
     return axes.annotate(text, position, offset, textcoords="offset points", **properties)
 
 
-def annotate_right(axes: Axes, y: float, text: str, distance: float, **properties: Any) -> None:
-    """Writes a text right of the axes, at a height in the coordinates of the data, `distance` points away."""
-    annotate(axes, text, (1, y), (distance, 0), xycoords=axes.get_yaxis_transform(), **properties)
+def annotate_right(axes: Axes, y: float, text: str, right: float, up: float = 0, **properties: Any) -> None:
+    """Writes a text right of the axes, so many points from a height in the coordinates of the data."""
+    annotate(axes, text, (1, y), (right, up), xycoords=axes.get_yaxis_transform(), **properties)
