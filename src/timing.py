@@ -27,9 +27,8 @@ def mean_seconds(times: pd.DataFrame, networks: Sequence[Network]) -> pd.DataFra
     """Returns one row per network: its name and grid cell, and seconds, the mean CPU seconds of its runs."""
     means = times.groupby("network")["training_seconds"].mean()
     columns = ["name", "model", "kernel", "kernel_size"]
-    table = pd.DataFrame(
-        [[getattr(network, column) for column in columns] for network in networks], columns=columns
-    )
+    cells = [[getattr(network, column) for column in columns] for network in networks]
+    table = pd.DataFrame(cells, columns=columns)
     return table.assign(seconds=means[table["name"]].to_numpy())
 
 

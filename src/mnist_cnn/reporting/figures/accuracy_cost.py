@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import BAND, DASHES, GREY, INK, LINE, PAPER, TIERS, MarkerStyle
-from mnist_cnn.reporting.text import fixed, percent, phrases
+from mnist_cnn.reporting.text import given, percent, phrases
 
 MAX_LARGE_MARKERS = 20  # networks; with more of them, the markers are smaller
 SIDES = ((-1, 1), (1, -1), (1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))  # of a marker, for its name
@@ -39,20 +39,20 @@ def _write(axes: Axes, text: str, row: Any, gap: float, side: tuple[int, int], *
     """Writes a text at one side of the marker of a network."""
     right, up = side
     offset = right * (0.4 if up else 1) * gap, up * gap
-    alignment = {"ha": ("right", "center", "left")[right + 1], "va": ("top", "center", "bottom")[up + 1]}
-    return style.annotate(axes, text, (row.millions, row.percent), offset, zorder=9, **alignment, **font)
+    font |= {"ha": ("right", "center", "left")[right + 1], "va": ("top", "center", "bottom")[up + 1]}
+    position = row.millions, row.percent
+    return style.annotate(axes, text, position, offset, zorder=9, fontsize=style.SMALL + 1, **font)
 
 
 def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size: float) -> None:
-    """Names the chosen, the most accurate and the likely networks, and the other layouts, where there is room.
+    """Names the chosen, the most accurate and the likely networks and the other layouts, if there is room.
 
     A name must overlap no other text and no marker, and should cross no line.
     """
     padding = 0.2 * size * axes.figure.dpi / 72  # from a number to the edge of its marker, in pixels
     occupied = [text.get_window_extent().padded(padding) for text in axes.texts]
-    lines = [
-        axes.transData.transform_path(line.get_path()) for line in axes.lines if line.get_color() == LINE
-    ]
+    drawn = [line.get_path() for line in axes.lines if line.get_color() == LINE]
+    lines = [axes.transData.transform_path(path) for path in drawn]
     best = networks["network"] == summary.most_accurate
     order = pd.DataFrame({"chosen": networks["chosen"], "best": best, "likely": networks["likely"]})
     order = order.sort_values([*order], ascending=False, kind="stable")
@@ -73,12 +73,10 @@ def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size
     for row in style.rows(networks.loc[order.index[order.any(axis=1)]]):
         roles = ["chosen"] * row.chosen + ["most accurate"] * (row.network == summary.most_accurate)
         note = f"\n{' and '.join(roles)}, {percent('en', row.accuracy)} %" if roles else ""
-        write(
-            row.network + note, row, fontweight="bold" if row.chosen else "normal", fontsize=style.SMALL + 1
-        )
-    for row in style.rows(networks.sort_values("kernel_size").groupby("model", sort=False).tail(1)):
+        write(row.network + note, row, fontweight="bold" if row.chosen else "normal")
+    for row in style.rows(networks.groupby("model", sort=False).tail(1)):
         if row.model not in named:
-            write(row.model, row, color=GREY, fontsize=style.SMALL + 1)
+            write(row.model, row, color=GREY)
 
 
 def _cost(box: Bbox, axes: Bbox, occupied: Sequence[Bbox], lines: Sequence[Path]) -> int:
@@ -108,11 +106,12 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
         summary: The margin, the target and the most accurate network.
 
     Returns:
-        The figure. Colour and marker are the tier, the number in a marker is the kernel size, a line joins the
-        networks of one layout, the ring marks the chosen network, and the band is the margin below the best.
+        The figure. Colour and marker are the tier, the number in a marker is the kernel size, a line joins
+        the networks of a layout, the ring marks the chosen network, the band is the margin below the best.
     """
     figure = style.new_figure(5.4)
     axes = figure.subplots()
+    networks = networks.sort_values("kernel_size", kind="stable")
     networks = networks.dropna(subset="accuracy").assign(  # NaN where every run collapsed
         millions=networks["multiply_accumulates"] / 1e6, percent=100 * networks["accuracy"]
     )
@@ -124,18 +123,16 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     style.log_axis(axes.xaxis)
     style.percent_axis(axes.yaxis)
     _draw_criteria(axes, networks, summary)
-    for _, layout in networks.sort_values("kernel_size").groupby("model", sort=False):
+    for _, layout in networks.groupby("model", sort=False):
         axes.plot(layout["millions"], layout["percent"], color=LINE, linewidth=1.6, zorder=2)
     size = 17.0 if len(networks) <= MAX_LARGE_MARKERS else 13.0
     _draw_markers(axes, networks, size)
     axes.set_xlabel("million multiply–accumulates (MACs) per image")
     axes.set_ylabel("validation accuracy, %")
-    tiers = [
-        (phrases().tier(tier), marker) for tier, marker in TIERS.items() if tier in set(networks["tier"])
-    ]
-    margin = f"at most {fixed('en', 100 * summary.margin, 1)} below the best"
+    tiers = [tier for tier in TIERS if tier in set(networks["tier"])]
+    margin = f"at most {given('en', summary.margin, 100)} below the best"
     entries = [
-        *(style.legend_entry(marker, tier) for tier, marker in tiers),
+        *(style.legend_entry(TIERS[tier], phrases().tier(tier)) for tier in tiers),
         style.legend_entry(MarkerStyle(INK, "$5$"), "kernel size"),
         Line2D([], [], color=LINE, linewidth=1.6, label="same layers"),
         Patch(color=BAND, label=margin),

@@ -15,13 +15,18 @@ from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.figures import style
 from mnist_cnn.reporting.figures.style import BAND, FAINT, INK, PAPER, SMALL
 
-COLUMNS, MAX_IMAGES = 8, 24  # of the gallery
+MAX_IMAGES = 24  # in the gallery
 MAX_SHORT_NAME = 3  # letters of a class name that fits below an image at the usual font size
 SHADES = LinearSegmentedColormap.from_list("mistakes", [PAPER, "#4d4d4d"])  # grey stands for no verdict
 
 
 def _are_short(classes: Sequence[str]) -> bool:
     return max(map(len, classes)) <= MAX_SHORT_NAME
+
+
+def _columns(classes: Sequence[str]) -> int:
+    """Returns the number of images in a row of the gallery."""
+    return 8 if _are_short(classes) else 6
 
 
 def _draw_matrix(axes: Axes, counts: NDArray[np.int64], classes: Sequence[str]) -> None:
@@ -47,17 +52,18 @@ def _draw_gallery(
     axes: Axes, missed: pd.DataFrame, pixels: NDArray[np.uint8], classes: Sequence[str]
 ) -> None:
     """Draws images in rows, with the true and the predicted class below each."""
-    rows = max(-(-len(missed) // COLUMNS), 1)
+    columns = _columns(classes)
+    rows = max(-(-len(missed) // columns), 1)
     arrow, size = (" → ", None) if _are_short(classes) else ("\n→ ", 0.9 * SMALL)
     for index, row in enumerate(style.rows(missed)):
-        top, left = divmod(index, COLUMNS)
+        top, left = divmod(index, columns)
         box = (left + 0.08, left + 0.92, 1.3 * top + 0.84, 1.3 * top)
         dark_on_light = np.repeat(255 - pixels[row.image][..., None], 3, axis=2)
         axes.imshow(dark_on_light, extent=box, interpolation="none")
         axes.add_patch(Rectangle((box[0], box[3]), 0.84, 0.84, fill=False, edgecolor=FAINT))
         names = f"{classes[row.actual]}{arrow}{classes[row.predicted]}"
         axes.text(left + 0.5, box[2] + 0.06, names, ha="center", va="top", fontsize=size)
-    axes.set(xlim=(0, COLUMNS), ylim=(1.3 * rows - 0.1, -0.02), aspect="equal")
+    axes.set(xlim=(0, columns), ylim=(1.3 * rows - 0.1, -0.02), aspect="equal")
     axes.set_axis_off()
 
 
@@ -75,7 +81,8 @@ def draw(
     """
     counts = confusion["images"].to_numpy().reshape(CLASSES, CLASSES)
     drawn = missed.head(MAX_IMAGES).sort_values(["actual", "predicted", "image"])
-    height = 1.13 * max(-(-len(drawn) // COLUMNS), 1)
+    columns = _columns(summary.classes)
+    height = 8.3 / columns * max(-(-len(drawn) // columns), 1)
     figure = style.new_figure(5.6 + height)
     upper, lower = figure.subplots(2, 1, height_ratios=(5, height))
     _draw_matrix(upper, counts, summary.classes)

@@ -70,8 +70,8 @@ class MarkerStyle(NamedTuple):
     beside: str = INK
 
 
-# One code for a difference and for the gap to the best: at most the margin, undecided, more than the margin.
-# The colours are those of Okabe & Ito (2008), vermilion darker; text beside a marker is dark enough to be read.
+# One code for changes and for gaps to the best network: at most the margin, undecided, more than the margin.
+# The colours are those of Okabe & Ito (2008), the vermilion darker; darker ones are for text beside markers.
 AT_MOST = MarkerStyle("#0072B2", "o", beside="#0067A0")
 UNDECIDED = MarkerStyle("#E69F00", "s", INK, "#8A5D00")
 MORE = MarkerStyle("#B8460E", "D", beside="#A93F0C")
@@ -135,14 +135,8 @@ def add_legend(
     figure: FigureBase, entries: Sequence[Artist], columns: int = 5, title: str | None = None
 ) -> None:
     """Adds a legend above the axes."""
-    figure.legend(
-        handles=list(entries),
-        loc="outside upper left",
-        ncols=columns,
-        title=title,
-        alignment="left",
-        **LEGEND,
-    )
+    where: dict[str, Any] = {"loc": "outside upper left", "alignment": "left"}
+    figure.legend(handles=list(entries), ncols=columns, title=title, **where, **LEGEND)
 
 
 def padded_limits(values: pd.Series | Sequence[float], share: float = 0.06) -> tuple[float, float]:
