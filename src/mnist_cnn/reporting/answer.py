@@ -52,8 +52,9 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
     kernels = {row["kernel"]: row["kernel_size"] for row in networks}
     sizes = sorted(kernels.values())
-    kernel_effects = [row for row in effects if row["factor"] == "kernel"]
+    by_kernel = [row for row in effects if row["factor"] == "kernel"]
     neighbours = list(pairwise(sizes)) if 2 < len(sizes) <= MAX_STEPS + 1 else []
+    steps = [row for row in by_kernel if (row["low_value"], row["high_value"]) in neighbours]
     return {
         "chosen": chosen,
         "best": best,
@@ -62,9 +63,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "other_share": 1 - sum(row["repeat_share"] for row in likely),
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
-        "kernel_steps": [
-            row for row in kernel_effects if (row["low_value"], row["high_value"]) in neighbours
-        ],
+        "kernel_steps": steps,
         "sizes": sizes,
         "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
@@ -111,7 +110,7 @@ def kernel_groups(
         key=lambda effect: layers[effect.model],
     ):
         found = list(some)
-        verdicts = sorted({effect.verdict for effect in found}, reverse=True)
+        verdicts: list[str] = sorted({effect.verdict for effect in found}, reverse=True)
         depths, estimates = [depth], [effect.estimate for effect in found]
         if groups and verdicts == groups[-1].verdicts != ["undecided"] and len(verdicts) == 1:
             last = groups.pop()
