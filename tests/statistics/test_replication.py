@@ -139,12 +139,10 @@ def numbered(found: Replication, language: str) -> str:
         f"противоречит {len(found.contradicted)} ({names})" if names else "не противоречит ни одному"
     )
     choice = (
-        f"тоже выбирает {other}"
-        if chosen == other
-        else f"выбирает {other}, как предсказано для {share} повторов"
+        f"тоже выбрана {other}" if chosen == other else f"выбрана {other} (по прогнозу — в {share} повторов)"
     )
     open_ones = f", по {undecided} не даёт ответа" if undecided else ""
-    return f"подтверждает {found.confirmed}{open_ones} и {contradicted}; оно {choice}."
+    return f"подтверждает {found.confirmed}{open_ones} и {contradicted}; в нём {choice}."
 
 
 STUDIES = {
@@ -152,9 +150,9 @@ STUDIES = {
         "en": "(docs/statistics.md#do-the-conclusions-hold) with {}",
         "ru": "(docs/statistics.md#do-the-conclusions-hold) с {}",
     },
-    LONGER: {"en": "A longer one, with {} epochs,", "ru": "Более долгое исследование ({} эпох)"},
+    LONGER: {"en": "A longer one, with {} epochs,", "ru": "Исследование с более долгим обучением ({} эпох)"},
 }
-TOTAL = {"en": "Of the {} conclusions that are not *undecided*,", "ru": "Из {} выводов (кроме «не решено»)"}
+TOTAL = {"en": "Of the {} conclusions that are not *undecided*,", "ru": "Из {} выводов (не считая «неясно»)"}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=str)
