@@ -124,9 +124,9 @@ def test_first_figure_shows_every_network_with_its_tier_and_the_choice(case: str
     chosen = networks[networks["chosen"]]
     best = networks[networks["network"] == sample(case).summary.most_accurate].iloc[0]
     names = {text for text in texts(case, "accuracy_cost") if "\n" in text}
-    both = "chosen and most accurate" if best["chosen"] else "chosen"
+    both = "chosen and best" if best["chosen"] else "chosen"
     expected = {f"{row.network}\n{both}, {100 * row.accuracy:.2f} %" for row in chosen.itertuples()}
-    assert expected <= names <= expected | {f"{best.network}\nmost accurate, {100 * best.accuracy:.2f} %"}
+    assert expected <= names <= expected | {f"{best.network}\nbest, {100 * best.accuracy:.2f} %"}
     rings = [line.get_xdata()[0] for line in axes.lines if line.get_fillstyle() == "none"]
     assert rings == (chosen["multiply_accumulates"] / 1e6).tolist()
 

@@ -18,7 +18,8 @@ from mnist_cnn.reporting.figures.style import BAND, DASHES, GREY, INK, LINE, PAP
 from mnist_cnn.reporting.text import given, percent, phrases
 
 MAX_LARGE_MARKERS = 20  # networks; with more of them, the markers are smaller
-SIDES = ((-1, 1), (1, -1), (1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0))  # of a marker, for its name
+# The sides of a marker where its name may be, the preferred ones first
+SIDES = ((-1, 1), (1, -1), (1, 1), (-1, -1), (0, 1), (0.5, 1), (-0.5, 1), (0, -1), (1, 0), (-1, 0))
 
 
 def _draw_markers(axes: Axes, networks: pd.DataFrame, size: float) -> None:
@@ -35,13 +36,14 @@ def _draw_markers(axes: Axes, networks: pd.DataFrame, size: float) -> None:
             style.annotate(axes, f"{row.kernel_size}", position, (0, 0), ha="center", **font)
 
 
-def _write(axes: Axes, text: str, row: Any, gap: float, side: tuple[int, int], **font: Any) -> Text:
-    """Writes a text at one side of the marker of a network."""
+def _write(axes: Axes, text: str, row: Any, gap: float, side: tuple[float, int], **font: Any) -> Text:
+    """Writes a text at one side of the marker of a network, `gap` points from its centre."""
     right, up = side
-    offset = right * (0.4 if up else 1) * gap, up * gap
-    font |= {"ha": ("right", "center", "left")[right + 1], "va": ("top", "center", "bottom")[up + 1]}
-    position = row.millions, row.percent
-    return style.annotate(axes, text, position, offset, zorder=9, fontsize=style.SMALL + 1, **font)
+    font |= {"ha": "center", "va": ("top", "center", "bottom")[up + 1], "fontsize": style.SMALL + 1}
+    name = style.annotate(axes, text, (row.millions, row.percent), (0, 0), zorder=9, **font)
+    width = name.get_window_extent().width * 72 / axes.figure.dpi
+    name.set_position((right * (0.5 * width + (0.4 if up else 1) * gap), up * gap))
+    return name
 
 
 def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size: float) -> None:
@@ -71,7 +73,7 @@ def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size
             named.add(row.model)
 
     for row in style.rows(networks.loc[order.index[order.any(axis=1)]]):
-        roles = ["chosen"] * row.chosen + ["most accurate"] * (row.network == summary.most_accurate)
+        roles = ["chosen"] * row.chosen + ["best"] * (row.network == summary.most_accurate)
         note = f"\n{' and '.join(roles)}, {percent('en', row.accuracy)} %" if roles else ""
         write(row.network + note, row, fontweight="bold" if row.chosen else "normal")
     for row in style.rows(networks.groupby("model", sort=False).tail(1)):
@@ -117,7 +119,7 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     )
     cost = networks["millions"]
     axes.set_xscale("log")
-    axes.set_xlim(cost.min() / 1.25, cost.max() * 1.25)
+    axes.set_xlim(cost.min() / 1.25, cost.max() * 1.35)
     low, high = style.padded_limits(networks["percent"], 0.1)
     axes.set_ylim(low, high + 0.1 * (high - low))  # room for names
     style.log_axis(axes.xaxis)
