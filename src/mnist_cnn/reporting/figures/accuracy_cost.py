@@ -119,7 +119,7 @@ def draw(networks: pd.DataFrame, summary: StudySummary) -> Figure:
     )
     cost = networks["millions"]
     axes.set_xscale("log")
-    axes.set_xlim(cost.min() / 1.25, cost.max() * 1.35)
+    axes.set_xlim(cost.min() / 1.25, cost.max() * 1.6)  # room for names
     low, high = style.padded_limits(networks["percent"], 0.1)
     axes.set_ylim(low, high + 0.1 * (high - low))  # room for names
     style.log_axis(axes.xaxis)
