@@ -77,7 +77,7 @@ def main() -> None:
             import_module(f"benchmarks.{part}").main()
     if choice.quick:
         print(*(TABLES[part](found) for part, found in results.items()), sep="\n")
-    else:
+    elif not choice.parts or set(choice.parts) - set(WRITTEN):
         write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), results))
 
 
