@@ -27,7 +27,7 @@ def _draw_rows(axes: Axes, effects: pd.DataFrame, summary: StudySummary) -> None
             axes.hlines(y, 100 * row["lower"], 100 * row["upper"], color=verdict.colour, linewidth=3)
         axes.plot(100 * row["estimate"], y, marker=verdict.marker, color=verdict.colour, markersize=9)
         style.annotate_right(axes, y, phrases().points(row), 8, 8)
-        text = phrases().verdict(row, summary)
+        text = phrases().verdict(row)
         style.annotate_right(axes, y, text, 8, -8, color=verdict.beside, fontweight="bold")
     edges = margin * np.sign(effects["estimate"])
     ends = pd.concat([100 * effects[["estimate", "lower", "upper"]].stack(), edges, pd.Series([0.0])])
@@ -41,7 +41,7 @@ def _draw(effects: pd.DataFrame, names: Sequence[str], title: str, summary: Stud
     axes = figure.subplots()
     _draw_rows(axes, effects, summary)
     style.row_axis(axes, names)
-    label = phrases().verdict_label("at_most", phrases().margin(summary))
+    label = f"within the margin of {phrases().margin(summary)}"
     style.add_legend(figure, [Patch(color=BAND, label=label)], title=title)
     return figure
 
