@@ -4,9 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from functools import cache
-from itertools import combinations
 from pathlib import Path
 
 import matplotlib
@@ -15,8 +13,6 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from numpy._core import _multiarray_umath as numpy_core
 
 from mnist_cnn.reporting.answer import pareto_front
@@ -29,6 +25,7 @@ from mnist_cnn.reporting.figures import (
     training_time,
 )
 from mnist_cnn.reporting.figures.style import TIERS, VERDICTS
+from tests.support.figures import defects, text_boxes
 from tests.support.repositories import TOP
 from tests.support.studies import CASES, sample, sample_times
 
@@ -59,39 +56,8 @@ def save_all(directory: Path) -> None:
         style.save(figure, directory / f"{name}.svg")
 
 
-def text_boxes(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Returns the texts that are drawn, with their boxes in pixels."""
-    boxes: list[tuple[str, Bbox]] = []
-    draw = Text.draw
-
-    def recording(text: Text, *args: object, **kwargs: object) -> None:
-        if text.get_visible() and text.get_text().strip():
-            boxes.append((text.get_text(), Text.get_window_extent(text)))
-        draw(text, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch, style.figure_style(), warnings.catch_warnings():
-        warnings.simplefilter("error")
-        patch.setattr(Text, "draw", recording)
-        figure.draw_without_rendering()
-    return boxes
-
-
 def texts(case: str, name: str) -> list[str]:
     return [text.replace("\u00a0", " ") for text, _ in text_boxes(draw_all(case)[name])]
-
-
-def defects(figure: Figure) -> Iterator[str]:
-    """Yields which texts are cut by the edge and which overlap; numbers in markers lie where these lie."""
-    boxes = text_boxes(figure)
-    width, height = figure.get_size_inches() * figure.dpi
-    for text, box in boxes:
-        if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height:
-            yield f"{text!r} is cut"
-    for (first, one), (second, other) in combinations(boxes, 2):
-        overlap = Bbox.intersection(one, other)
-        in_markers = first.isdigit() and second.isdigit()
-        if not in_markers and overlap is not None and overlap.width > 1 and overlap.height > 3:
-            yield f"{first!r} and {second!r} overlap"
 
 
 @pytest.mark.parametrize("case", CASES)
