@@ -18,6 +18,7 @@ from plan import default_jobs
 
 PAGE, RESULTS = Path("docs/scaling.md"), Path("benchmarks/results.json")
 START, END = "<!-- estimate -->\n", "<!-- /estimate -->"
+OVERHEAD = "Python, imports, files, DVC, other stages"  # the share of results.json that is no run's
 CORES = (2, 8, 16, 64, 180)
 
 
@@ -31,24 +32,24 @@ def makespan(durations: Iterable[float], workers: int) -> float:
 
 @dataclass(frozen=True)
 class Times:
-    """What was measured, in seconds: CPU time of runs, wall time of everything else."""
+    """CPU seconds that were measured."""
 
     training: Sequence[float]  # of a run of each network, with the validation passes of its learning curve
     evaluation: float  # of a run
-    overhead: float  # of a stage: imports, files and DVC
+    overhead: float  # of a stage, beside its runs: imports, files and DVC
     other_stages: int  # besides `train` and `evaluate`
 
 
 def measured(timing: pd.DataFrame, study: dict[str, Any], networks: int) -> Times:
     """Returns the times of plots/timing.csv, and of the part `study` of results.json."""
-    shares, wall = study["shares"], study["wall_seconds"]
+    shares, core_seconds = study["shares"], study["wall_seconds"] * int(study["machine"]["cores"])
     other_stages = len(yaml.safe_load(Path("dvc.yaml").read_bytes())["stages"]) - 2
     validation = 1 + shares["validation passes of the learning curves"] / shares["training steps"]
     seconds = timing.loc[timing["kind"] == "network", "seconds"]
     return Times(
         training=[validation * one for one in seconds],
-        evaluation=shares["evaluation"] * wall * int(study["machine"]["cores"]) / study["runs"],
-        overhead=study["share_outside"] * wall / (2 * networks + other_stages),
+        evaluation=shares["evaluation"] * core_seconds / study["runs"],
+        overhead=shares[OVERHEAD] * core_seconds / (2 * networks + other_stages),
         other_stages=other_stages,
     )
 
@@ -74,7 +75,8 @@ def describe(params: Params, timing: pd.DataFrame, study: dict[str, Any]) -> str
     return (
         f"| cores | JOBS | minutes, estimated |\n| --: | --: | --: |\n{''.join(lines)}\n"
         f"In comparison, the measured study of {study['runs']} runs took {wall:.1f} minutes on {cores} cores,"
-        f" and its estimate is {same:.1f} minutes.\n"
+        f" which\nwere idle or ran other programs for {study['shares']['idle']:.0%} of the time. Its "
+        f"estimate is {same:.1f} minutes.\n"
     )
 
 
