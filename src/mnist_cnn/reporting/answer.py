@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,6 @@ import pandas as pd
 from mnist_cnn.documents import StudySummary
 
 MAX_ROWS = 6  # of the table
-MAX_STEPS = 3  # between neighbouring kernel sizes; more are left to the report
 Row = Mapping[str, Any]
 
 
@@ -37,8 +36,8 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
-        repeats), other_share (of all other choices), rows of the table, kernel_groups, kernel_steps (effects
-        of neighbouring sizes), sizes and kernels (size by name), layer_effects.
+        repeats), other_share (of all other choices), rows of the table, kernel_groups, sizes and kernels (size
+        by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -52,9 +51,6 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     rows = sorted(list(listed.values())[:MAX_ROWS], key=lambda row: -row["multiply_accumulates"])
     kernels = {row["kernel"]: row["kernel_size"] for row in networks}
     sizes = sorted(kernels.values())
-    by_kernel = [row for row in effects if row["factor"] == "kernel"]
-    neighbours = list(pairwise(sizes)) if 2 < len(sizes) <= MAX_STEPS + 1 else []
-    steps = [row for row in by_kernel if (row["low_value"], row["high_value"]) in neighbours]
     return {
         "chosen": chosen,
         "best": best,
@@ -63,7 +59,6 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "other_share": 1 - sum(row["repeat_share"] for row in likely),
         "rows": rows,
         "kernel_groups": kernel_groups(networks, effects, summary),
-        "kernel_steps": steps,
         "sizes": sizes,
         "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
         "layer_effects": [row for row in effects if row["factor"] != "kernel"],
