@@ -36,8 +36,8 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
-        repeats), other_share (of all other choices), rows of the table, kernel_groups, sizes and kernels (size
-        by name), layer_effects.
+        repeats), other_share (of all other choices), rows of the table, kernel_groups, sizes of the kernels,
+        kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
