@@ -144,7 +144,7 @@ def test_one_kernel_size_changes_its_own_networks(study: Path) -> None:
 
 @pytest.mark.parametrize("command", PLANNED)
 def test_other_experiments_are_allowed_and_run_what_depends_on_them(study: Path, command: str) -> None:
-    """Only their first stage is run, in the workspace; it checks the parameters, and DVC says what would run."""
+    """Only their first stage runs, in the workspace; it checks the parameters. DVC says what would run."""
     planned = f"{command.replace(' --temp', '')} download"
     assert stages_run(*run_printed(study, [planned], {})) == {"download"}
     assert changed_stages(study).keys() == PLANNED[command]
