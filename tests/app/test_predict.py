@@ -151,7 +151,7 @@ def test_error_about_an_invalid_file_is_one_line(model: Path, seven: Path, tmp_p
     for name, (make, _) in INVALID.items():
         (tmp_path / name).write_bytes(make())
     reasons = {
-        "pipe": "not a file",
+        "pipe": "not a regular file",
         "circle": "",
         "missing": "",
         "long" * 99: "",

@@ -174,7 +174,7 @@ def test_cluster_gives_the_same_bits(cluster: str, tmp_path: Path, params: Param
         written.append({name: data for name, data in files if not name.startswith("data/timing")})
         for path in tmp_path.glob("data/weights/*/*/*"):
             path.unlink()
-    assert len([name for name in written[0] if name.startswith("data/weights")]) == 3
+    assert len([name for name in written[0] if name.startswith("data/weights")]) == 6
     assert written[0] == written[1]
 
 

@@ -1,6 +1,6 @@
 """`make repro` says first what there is to train; with JOBS it runs several stages at a time, each once.
 
-A small script stands for each stage; tests/trials/test_jobs.py trains.
+A small script stands for each stage; tests/trials/test_stages_side_by_side.py trains.
 """
 
 import re

@@ -169,7 +169,7 @@ def test_learning_curves_show_the_mean_of_the_layouts_with_so_many_convolutional
 
 def test_mistakes_leave_the_diagonal_out_and_count_what_they_show() -> None:
     drawn = texts("usual", "mistakes")
-    assert f"{sample().summary.chosen}: 24 of 600 wrong" in drawn
+    assert f"{sample().summary.chosen}: 24 of 600 predictions wrong" in drawn
     assert "24 of 48 images that all networks get wrong: true → predicted" in drawn
     assert len(draw_all("usual")["mistakes"].axes[1].images) == 24
     assert "0 images that all networks get wrong: true → predicted" in texts("one fold", "mistakes")

@@ -87,7 +87,7 @@ def draw(
     upper, lower = figure.subplots(2, 1, height_ratios=(5, height))
     _draw_matrix(upper, counts, summary.classes)
     total, wrong = int(counts.sum()), int(counts.sum() - np.trace(counts))
-    upper.set_title(f"{summary.chosen or summary.most_accurate}: {wrong:,} of {total:,} wrong")
+    upper.set_title(f"{summary.chosen or summary.most_accurate}: {wrong:,} of {total:,} predictions wrong")
     _draw_gallery(lower, drawn, pixels, summary.classes)
     part = f"{len(drawn)} of " if len(drawn) < len(missed) else ""
     lower.set_title(f"{part}{len(missed):,} images that all networks get wrong: true → predicted")
