@@ -144,15 +144,9 @@ def test_one_kernel_size_changes_its_own_networks(study: Path) -> None:
 
 @pytest.mark.parametrize("command", PLANNED)
 def test_other_experiments_are_allowed_and_run_what_depends_on_them(study: Path, command: str) -> None:
-<<<<<<< HEAD
     """Only their first stage runs, in the workspace; it checks the parameters. DVC says what would run."""
     planned = f"{command.replace(' --temp', '')} download"
     assert stages_run(*run_printed(study, [planned], {})) == {"download"}
-=======
-    """Only their first stage is run, which checks the parameters; DVC tells which stages it would run."""
-    (printed,) = run_printed(study, [f"{command.replace('--temp ', '')} download"], {})
-    assert stages_run(printed) == {"download"}
->>>>>>> a7a0cba (Tests follow the texts, the seeds and the figures; trials of stages side by side have a name of their own)
     assert changed_stages(study).keys() == PLANNED[command]
 
 
