@@ -129,7 +129,7 @@ def numbered(found: Replication, language: str) -> str:
     if language == "en":
         contradicted = f"{len(found.contradicted)} ({names})" if names else "none"
         choice = (
-            f"{other} as well" if chosen == other else f"{other}, as predicted for {share} of the repeats"
+            f"{other} as well" if chosen == other else f"{other} instead (estimated probability: {share})"
         )
         return (
             f"confirms {found.confirmed}, leaves {undecided or 'none'} undecided and contradicts"
