@@ -17,7 +17,7 @@ from mnist_cnn.core.params import Params
 from tests.support.params import changed, set_keys, shrink
 from tests.support.repositories import commit, copy_sources, recorded_hashes, run
 
-MAKE = f"make repro VENV={sys.prefix}"
+MAKE = f"make --no-print-directory repro VENV={sys.prefix}"
 COUNTS = "4 networks, 1 seed, 2 folds"
 SAFE = "Ctrl-C is safe: the next `make repro` continues."
 NOTHING = f"Nothing to train: the 8 runs ({COUNTS}) are there.\n"
@@ -119,7 +119,7 @@ def test_plan_is_what_dvc_would_train(copy: Path) -> None:
 def test_mistake_in_the_parameters_is_one_line_and_runs_nothing(copy: Path) -> None:
     set_keys(copy / "params.yaml", {"kernels.large": 4})
     printed = run(copy, f"{MAKE} JOBS=3", fails=True)
-    (line,) = (line for line in printed.splitlines() if not line.startswith("make:"))
+    (line,) = (line for line in printed.splitlines() if not line.startswith("make"))
     assert line.startswith("error: params.yaml: kernels.large is 4: must be odd ")
 
 
