@@ -24,11 +24,11 @@ from mnist_cnn.statistics.study import effects_on_time
 
 
 def mean_seconds(times: pd.DataFrame, networks: Sequence[Network]) -> pd.DataFrame:
-    """Returns one row per network: its name and grid cell, and seconds, the mean CPU seconds of its runs."""
+    """Returns one row per network: its name, layout and kernel, and seconds, the mean CPU seconds of its runs."""
     means = times.groupby("network")["training_seconds"].mean()
     columns = ["name", "model", "kernel", "kernel_size"]
-    cells = [[getattr(network, column) for column in columns] for network in networks]
-    table = pd.DataFrame(cells, columns=columns)
+    rows = [[getattr(network, column) for column in columns] for network in networks]
+    table = pd.DataFrame(rows, columns=columns)
     return table.assign(seconds=means[table["name"]].to_numpy())
 
 

@@ -30,7 +30,7 @@ EVALUATED = ["validation_correct", "validation_images", "validation_loss", "test
 
 
 def network_columns(network: Network) -> dict[str, Any]:
-    """Returns the columns of a table that network_columns a network."""
+    """Returns the columns that describe a network in a table."""
     return {
         "network": network.name,
         "model": network.model,
