@@ -24,7 +24,7 @@ from mnist_cnn.statistics.study import effects_on_time
 
 
 def mean_seconds(times: pd.DataFrame, networks: Sequence[Network]) -> pd.DataFrame:
-    """Returns one row per network: its name, layout and kernel, and seconds, the mean CPU seconds of its runs."""
+    """Returns one row per network: name, layout, kernel, and the mean CPU seconds of its runs."""
     means = times.groupby("network")["training_seconds"].mean()
     columns = ["name", "model", "kernel", "kernel_size"]
     rows = [[getattr(network, column) for column in columns] for network in networks]
