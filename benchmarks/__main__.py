@@ -19,6 +19,7 @@ from mnist_cnn.core.command import run
 from mnist_cnn.core.files import reading, write_json, write_text
 from mnist_cnn.core.machine import describe_machine
 from mnist_cnn.core.params import Params, load_params
+from mnist_cnn.reporting.markdown import replace_between
 
 FOLDER = Path(__file__).parent
 RESULTS, PAGE = FOLDER / "results.json", FOLDER / "README.md"
@@ -48,9 +49,7 @@ def measure(part: str, params: Params, quick: bool) -> dict[str, Any]:
 def with_tables(page: str, results: dict[str, Any]) -> str:
     """Puts the table of each measured part between its two markers."""
     for part, found in results.items():
-        start, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
-        before, _, rest = page.partition(start)
-        page = before + start + TABLES[part](found) + end + rest.partition(end)[2]
+        page = replace_between(page, part, TABLES[part](found))
     return page
 
 

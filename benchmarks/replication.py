@@ -12,6 +12,7 @@ from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import PLOTS
 from mnist_cnn.core.tables import read_table
+from mnist_cnn.reporting.markdown import replace_between
 from mnist_cnn.statistics.choice import NO_CHOICE
 from mnist_cnn.statistics.runs import network_columns
 from mnist_cnn.statistics.statements import outcomes
@@ -141,13 +142,6 @@ def recipes(committed: Study, params: Params) -> str:
     return markdown([*header, "definite tiers", "choice"], rows)
 
 
-def replace_between(page: Path, marker: str, text: str) -> None:
-    """Replaces what stands between two markers of a page."""
-    start, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(start)
-    write_text(page, f"{before}{start}{text}\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> None:
     """Simulates studies, compares with real ones, and writes the tables into both pages.
 
@@ -165,6 +159,9 @@ def main() -> None:
         f"### A study with longer training\n\n{side_by_side(committed, LONGER, params)}\n\n"
         f"### Simulated studies\n\n{simulated(means, pd.concat(tables), params)}"
     )
-    replace_between(STATISTICS, "replication", text)
-    replace_between(BENCHMARKS, "recipes", recipes(committed, params))
+    for page, name, table in (
+        (STATISTICS, "replication", text),
+        (BENCHMARKS, "recipes", recipes(committed, params)),
+    ):
+        write_text(page, replace_between(page.read_text(encoding="utf-8"), name, f"{table}\n"))
     print(text)

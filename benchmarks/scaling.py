@@ -14,10 +14,10 @@ from mnist_cnn.core.files import write_text
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.paths import PLOTS
 from mnist_cnn.core.tables import read_table
+from mnist_cnn.reporting.markdown import replace_between
 from plan import default_jobs
 
 PAGE, RESULTS = Path("docs/scaling.md"), Path("benchmarks/results.json")
-START, END = "<!-- estimate -->\n", "<!-- /estimate -->"
 OVERHEAD = "Python, imports, files, DVC, other stages"  # the share of results.json that is no run's
 CORES = (2, 8, 16, 64, 180)
 
@@ -84,7 +84,5 @@ def main() -> None:
     """Estimates, and writes the table."""
     study = json.loads(RESULTS.read_bytes())["study"]
     text = describe(load_params(), read_table(PLOTS / "timing.csv"), study)
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    write_text(PAGE, before + START + text + END + after)
+    write_text(PAGE, replace_between(PAGE.read_text(encoding="utf-8"), "estimate", text))
     print(text, end="")

@@ -3,7 +3,7 @@
 Reads plots/networks.csv, effects.csv, learning_curves.csv, confusion.csv, missed_images.csv and study.json,
 and the images in data/prepared.
 Writes report/figures/, report/report.md and report/answer.md (in Russian .ru.md). At last it puts the answer
-into README.md and README.ru.md, between two markers; they are no outputs, since DVC deletes outputs first.
+into README.md and README.ru.md, between markers; they are no outputs, since DVC deletes outputs first.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def main() -> None:
         report = render_report(networks, effects, summary, curves, confusion, language)
         write_text(REPORT / f"report{suffix}", report)
         readme, answer = Path(f"README{suffix}"), render_answer(networks, effects, summary, language)
-        write_text(REPORT / f"answer{suffix}", answer)
+        write_text(REPORT / f"answer{suffix}", "\n".join(answer.values()))
         if readme.exists():
             write_text(readme, replace_answer(readme.read_text(encoding="utf-8"), answer))
         print(f"{REPORT}/report{suffix}, and its answer in {readme}")

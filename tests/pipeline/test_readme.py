@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from mnist_cnn.core.params import load_params
 from mnist_cnn.core.tables import read_table, write_table
 from mnist_cnn.documents import StudySummary
-from mnist_cnn.reporting.markdown import MARKERS, render_answer, render_report, replace_answer
+from mnist_cnn.reporting.markdown import PARTS, render_answer, render_report, replace_answer
 from mnist_cnn.reporting.text import SUFFIXES
 from mnist_cnn.statistics.study import analyse
 from tests.support.params import set_keys
@@ -47,7 +47,7 @@ def read(path: Path) -> str:
 
 
 def without_answer(readme: str) -> str:
-    return re.sub("{}.*?{}".format(*MARKERS), "", readme, flags=re.DOTALL)
+    return re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "", readme, flags=re.DOTALL)
 
 
 def test_tables_are_those_of_the_committed_runs(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_report_and_answer_are_those_of_the_committed_tables(language: str) -> N
     report = render_report(networks, effects, summary, curves, confusion, language)
     assert read(TOP / f"report/report{suffix}") == report
     answer = render_answer(networks, effects, summary, language)
-    assert read(TOP / f"report/answer{suffix}") == answer
+    assert read(TOP / f"report/answer{suffix}") == "\n".join(answer.values())
     readme = read(READMES[language])
     assert readme == replace_answer(readme, answer)
 
@@ -76,7 +76,8 @@ def test_report_and_answer_are_those_of_the_committed_tables(language: str) -> N
 def test_answer_comes_first_then_the_figure_then_the_commands(language: str) -> None:
     text = read(READMES[language])
     commands = ("\ngit clone", "\nsource", "\ndvc", "\nmake repro")
-    order = ("# ", MARKERS[0], "(report/figures/accuracy_cost.svg)", *commands)
+    parts = (f"<!-- {part} -->" for part in PARTS)
+    order = ("# ", *parts, "(report/figures/accuracy_cost.svg)", *commands)
     positions = [text.index(one) for one in order]
     assert positions == sorted(positions)
     assert text[: positions[1]].count("\n") == 2

@@ -129,7 +129,7 @@ def test_first_figure_joins_the_networks_of_each_layout_and_names_it() -> None:
 
 
 def test_effects_have_their_numbers_and_verdicts() -> None:
-    labels = {"more": "matters", "at_most": "too small to matter", "undecided": "undecided"}
+    labels = {"more": "matters", "at_most": "too small to matter", "undecided": "may matter"}
     one = sample()
     effects = one.effects.assign(verdict=[*labels, *labels], estimate=0.0034, lower=0.003, upper=0.004)
     figure = intervals.draw_effects(effects, one.summary)

@@ -13,7 +13,7 @@ import report
 import timing
 from mnist_cnn.core.paths import FIGURES, REPORT
 from mnist_cnn.reporting.html import render_page, to_html
-from mnist_cnn.reporting.markdown import MARKERS
+from mnist_cnn.reporting.markdown import PARTS
 from mnist_cnn.reporting.text import SUFFIXES
 from tests.support.browser import Browser, in_chromium
 from tests.support.params import changed
@@ -44,7 +44,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("plots").mkdir()
         shutil.copy(TOP / "plots/samples.png", "plots")
         for suffix in SUFFIXES.values():
-            Path(f"README{suffix}").write_text("before\n{}\n{}\nafter\n".format(*MARKERS), encoding="utf-8")
+            Path(f"README{suffix}").write_text(
+                "".join(f"<!-- {part} -->\n<!-- /{part} -->\nown text\n" for part in PARTS), encoding="utf-8"
+            )
         for stage in (compare, timing, report, page):
             stage.main()
     return directory
@@ -62,7 +64,7 @@ def test_report_answer_and_readme(study: Path) -> None:
         readme = (study / f"README{suffix}").read_text(encoding="utf-8")
         assert answer in text
         linked = re.sub(r"\]\((?!https:)", "](report/", answer)
-        assert readme == f"before\n{MARKERS[0]}\n{linked}{MARKERS[1]}\nafter\n"
+        assert re.sub("(own text\n)|<!-- .*? -->\n", "", readme.replace("own text\n<", "\n<")) == linked
         for link in re.findall(r"\]\((report/[^)]+)\)", readme):
             assert (study / link).exists()
         figures = set(re.findall(r"\(figures/(\w+\.svg)\)", text))

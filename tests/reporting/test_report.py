@@ -8,7 +8,6 @@ import pytest
 
 from mnist_cnn.documents import Interaction, KernelEffect
 from mnist_cnn.reporting.markdown import (
-    MARKERS,
     render_answer,
     render_report,
     render_timing,
@@ -26,7 +25,7 @@ def report(one: Sample, language: str = "en") -> str:
 
 
 def answer(one: Sample, language: str = "en") -> str:
-    return render_answer(one.networks, one.effects, one.summary, language)
+    return "\n".join(render_answer(one.networks, one.effects, one.summary, language).values())
 
 
 def with_summary(**fields: object) -> Sample:
@@ -47,7 +46,7 @@ def test_every_study_has_a_report(case: str, language: str) -> None:
     assert not CODES.search(re.sub(NAME, "", text)), CODES.search(text)
     assert not re.search(r"  |\n\n\n| \.|\.\.(?!/)| ,|,\.|\( |\[\]", text.replace("| |", "|"))
     assert table in text
-    assert {row.count("|") for row in table.splitlines() if row.startswith("|")} <= {7}
+    assert {row.count("|") for row in table.splitlines() if row.startswith("|")} <= {8}
     alternatives = dict(re.findall(r"!\[(.*?)\]\(figures/(\w+)\.svg\)\n", text))
     missing = set() if sample(case).summary.interaction else {"interaction"}
     assert set(alternatives.values()) == FIGURES - missing
@@ -65,28 +64,42 @@ def test_same_numbers_in_both_languages(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "english", "russian"),
+    ("second", "verdicts", "english", "russian"),
     [
         (
-            ("more", "more", "at_most"),
-            "With one or two convolutional layers, 7×7 kernels add 0.30 to 0.40 points over 3×3, "
-            "depending on the other layers (matters); with three, they cost 0.05 points (too small to "
-            "matter).",
-            "При одном или двух свёрточных слоях ядра 7×7 вместо 3×3 повышают точность на 0,30–0,40 п. п. "
-            "в зависимости от остальных слоёв (существенно); при трёх — снижают точность на 0,05 п. п. "
-            "(несущественно).",
+            "conv1_linear2",
+            ("more", "at_most", "at_most"),
+            "With a single convolutional layer, 7×7 kernels instead of 3×3 add 0.30 (too small to matter) or "
+            "0.40 points (matters), depending on the other layers. With three, they cost 0.05 points (too "
+            "small to matter).",
+            "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,30 (несущественно) или "
+            "0,40 п. п. (существенно) в зависимости от остальных слоёв. При трёх — снижают точность на "
+            "0,05 п. п. (несущественно).",
         ),
         (
+            "conv2_linear1",
+            ("more", "more", "at_most"),
+            "With one or two convolutional layers, 7×7 kernels instead of 3×3 add 0.30 to 0.40 points "
+            "(matters), depending on the other layers. With three, they cost 0.05 points (too small to "
+            "matter).",
+            "При одном или двух свёрточных слоях ядра 7×7 вместо 3×3 повышают точность на величину от 0,30 "
+            "до 0,40 п. п. (существенно) в зависимости от остальных слоёв. При трёх — снижают точность на "
+            "0,05 п. п. (несущественно).",
+        ),
+        (
+            "conv2_linear1",
             ("more", "undecided", "undecided"),
-            "With a single convolutional layer, 7×7 kernels add 0.40 points over 3×3 (matters); "
-            "with two, they add 0.30 points (undecided); with three, they cost 0.05 points (undecided).",
-            "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,40 п. п. (существенно); "
-            "при двух — на 0,30 п. п. (неясно); при трёх — снижают точность на 0,05 п. п. (неясно).",
+            "With a single convolutional layer, 7×7 kernels instead of 3×3 add 0.40 points (matters). "
+            "With two, they add 0.30 points (may matter). With three, they cost 0.05 points (may matter).",
+            "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,40 п. п. (существенно). "
+            "При двух — на 0,30 п. п. (неясно). При трёх — снижают точность на 0,05 п. п. (неясно).",
         ),
     ],
 )
-def test_kernel_effect_depends_on_the_layers(verdicts: tuple[str, ...], english: str, russian: str) -> None:
-    models = ("conv1_linear1", "conv2_linear1", "conv3_linear2")
+def test_kernel_effect_depends_on_the_layers(
+    second: str, verdicts: tuple[str, ...], english: str, russian: str
+) -> None:
+    models = ("conv1_linear1", second, "conv3_linear2")
     layouts = tuple(
         KernelEffect(model=model, estimate=value, lower=0, upper=0, verdict=verdict, direction=0)
         for model, value, verdict in zip(models, (0.004, 0.003, -0.0005), verdicts, strict=True)
@@ -95,7 +108,7 @@ def test_kernel_effect_depends_on_the_layers(verdicts: tuple[str, ...], english:
     assert english in answer(with_summary(interaction=test))
     assert russian in answer(with_summary(interaction=test), "ru")
     average = answer(with_summary(interaction=test.model_copy(update={"matters": False})))
-    assert "on average over the layouts" in average
+    assert "On average over the layouts, 7×7 kernels" in average
     assert english not in average
 
 
@@ -110,10 +123,11 @@ def test_sentences_say_what_is_shown_and_no_more() -> None:
     for verdict, words in (
         ("more", "matters"),
         ("at_most", "too small to matter"),
-        ("undecided", "undecided"),
+        ("undecided", "may matter"),
     ):
         assert (
-            f"On average, a second convolutional layer adds 0.30 points ({words}), "
+            "Averaged over the kernels and the other layers, "
+            f"a second convolutional layer adds 0.30 points ({words}), "
             f"a third convolutional layer costs 0.30 points ({words}) "
             f"and a second linear layer adds 0.04 points ({words})."
         ) in texts[verdict]
@@ -201,11 +215,14 @@ def test_margin_of_seven_points_in_russian() -> None:
 
 
 def test_answer_is_put_into_a_readme() -> None:
-    readme = f"# Title\n{MARKERS[0]}\nold\n{MARKERS[1]}\nrest\n"
-    new = replace_answer(readme, "| a\\1 |\n")
-    assert new == f"# Title\n{MARKERS[0]}\n| a\\1 |\n{MARKERS[1]}\nrest\n"
-    assert replace_answer(new, "| a\\1 |\n") == new
-    assert replace_answer("no markers", "answer") == "no markers"
+    readme, block = "# Title\n{}middle\n{}rest\n", "<!-- {0} -->\n{1}<!-- /{0} -->\n"
+    answer = {"answer": "| a\\1 |\n", "comparison": "![b](figures/b.svg)\n"}
+    old = readme.format(block.format("answer", "old\n"), block.format("comparison", ""))
+    new = replace_answer(old, answer)
+    linked = answer | {"comparison": "![b](report/figures/b.svg)\n"}
+    assert new == readme.format(*(block.format(*item) for item in linked.items()))
+    assert replace_answer(new, answer) == new
+    assert replace_answer("no markers", answer) == "no markers"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

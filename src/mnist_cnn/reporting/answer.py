@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -36,8 +35,9 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
     Returns:
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
-        repeats), other_share (of all other choices), rows of the table, kernel_groups, sizes of the kernels,
-        kernels (size by name), layer_effects.
+        repeats), rival (the likeliest of them but for the chosen one, or None), rows of the table,
+        other_share (of repeats that choose no network of the table), all_reach_target, kernel_groups, sizes
+        of the kernels, kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -56,8 +56,10 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "best": best,
         "cheaper": cheaper,
         "likely": likely,
-        "other_share": 1 - sum(row["repeat_share"] for row in likely),
+        "rival": next((row for row in likely if row is not chosen), None),
+        "other_share": 1 - sum(row["repeat_share"] or 0 for row in rows),
         "rows": rows,
+        "all_reach_target": all((row["accuracy_low"] or 0) >= summary.target for row in networks),
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sizes,
         "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
@@ -71,15 +73,11 @@ class KernelGroup:
 
     Attributes:
         conv_layers: Their numbers of convolutional layers; empty for the mean over all layouts.
-        low: Smallest estimate, a fraction.
-        high: Largest estimate, a fraction.
-        verdicts: Of these layouts, each once.
+        changes: Estimate (a fraction) and verdict for each of these layouts, in ascending order.
     """
 
     conv_layers: list[int]
-    low: float
-    high: float
-    verdicts: list[str]
+    changes: list[tuple[float, str]]
 
 
 def kernel_groups(
@@ -94,21 +92,20 @@ def kernel_groups(
     interaction = summary.interaction
     if interaction is None or not interaction.matters:
         rows = [row for row in effects if row["factor"] == "kernel"]
-        widest = max(rows, key=lambda row: row["high_value"] - row["low_value"], default=None)
-        return (
-            [KernelGroup([], widest["estimate"], widest["estimate"], [widest["verdict"]])] if widest else []
-        )
+        if not rows:
+            return []
+        widest = max(rows, key=lambda row: row["high_value"] - row["low_value"])
+        return [KernelGroup([], [(widest["estimate"], widest["verdict"])])]
     layers = {row["model"]: row["conv_layers"] for row in networks}
+    changes: dict[int, list[tuple[float, str]]] = {}
+    for effect in interaction.by_layout:
+        changes.setdefault(layers[effect.model], []).append((effect.estimate, effect.verdict))
     groups: list[KernelGroup] = []
-    for depth, some in groupby(
-        sorted(interaction.by_layout, key=lambda effect: layers[effect.model]),
-        key=lambda effect: layers[effect.model],
-    ):
-        found = list(some)
-        verdicts: list[str] = sorted({effect.verdict for effect in found}, reverse=True)
-        depths, estimates = [depth], [effect.estimate for effect in found]
-        if groups and verdicts == groups[-1].verdicts != ["undecided"] and len(verdicts) == 1:
+    for depth, found in sorted(changes.items()):
+        verdicts = {verdict for _, verdict in found + (groups[-1].changes if groups else [])}
+        if groups and len(verdicts) == 1 and verdicts != {"undecided"}:
             last = groups.pop()
-            depths, estimates = [*last.conv_layers, depth], [last.low, last.high, *estimates]
-        groups.append(KernelGroup(depths, min(estimates), max(estimates), verdicts))
+            groups.append(KernelGroup([*last.conv_layers, depth], sorted(last.changes + found)))
+        else:
+            groups.append(KernelGroup([depth], sorted(found)))
     return groups

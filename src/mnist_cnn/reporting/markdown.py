@@ -10,20 +10,26 @@ from mnist_cnn.documents import StudySummary
 from mnist_cnn.reporting.answer import answer_content, pareto_front
 from mnist_cnn.reporting.text import records, render
 
-MARKERS = "<!-- answer -->", "<!-- /answer -->"
+PARTS = ("answer", "comparison")  # of the answer, each between two markers in README.md
 MAX_CONFUSIONS = 5  # that the report names
 
 
-def render_answer(networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str) -> str:
-    """Writes the answer: what the study is, which network to take, and what kernels and layers change.
+def render_answer(
+    networks: pd.DataFrame, effects: pd.DataFrame, summary: StudySummary, language: str
+) -> dict[str, str]:
+    """Writes the answer: which network to take, what kernels and layers change, and how this was compared.
 
     Args:
         networks: plots/networks.csv.
         effects: plots/effects.csv.
         summary: plots/study.json.
         language: One of `LANGUAGES`.
+
+    Returns:
+        The text of each of `PARTS`; it links to the figures in figures/ beside it.
     """
-    return render("answer.md.j2", language, **_content(networks, effects, summary))
+    content = _content(networks, effects, summary)
+    return {part: render(f"{part}.md.j2", language, **content) for part in PARTS}
 
 
 def render_report(
@@ -80,8 +86,14 @@ def render_timing(
     return render("timing.md.j2", language, machine=machine, confidence=confidence, **content)
 
 
-def replace_answer(readme: str, answer: str) -> str:
-    """Replaces what a README has between the two markers; one without them stays as it is."""
-    begin, end = map(re.escape, MARKERS)
-    block = f"{MARKERS[0]}\n{answer}{MARKERS[1]}"
-    return re.sub(f"{begin}.*?{end}", lambda _: block, readme, count=1, flags=re.DOTALL)
+def replace_answer(readme: str, answer: dict[str, str]) -> str:
+    """Replaces the parts of the answer in a README, whose figures are in report/figures/."""
+    for part, text in answer.items():
+        readme = replace_between(readme, part, text.replace("](figures/", "](report/figures/"))
+    return readme
+
+
+def replace_between(page: str, name: str, text: str) -> str:
+    """Replaces what a page has between the two markers of a name; one without them stays as it is."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    return re.sub(f"(?<={begin}).*?(?={end})", lambda _: text, page, count=1, flags=re.DOTALL)
