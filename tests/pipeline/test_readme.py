@@ -36,7 +36,7 @@ TIMES = {  # minutes of the study, GB; runs of the trial, and of the study; minu
         r"(\d+) of the (\d+) runs, in about (\d+) minutes",
     ),
     "ru": (
-        r"примерно за (\d+) минут на 2 ядрах .* нужно (\d+) ГБ",
+        r"примерно (\d+) минут на 2 ядрах .* нужно (\d+) ГБ",
         r"(\d+) запусков из (\d+), примерно (\d+) минут",
     ),
 }

@@ -126,7 +126,7 @@ def test_sentences_say_what_is_shown_and_no_more() -> None:
         ("undecided", "may matter"),
     ):
         assert (
-            "Averaged over the kernels and the other layers, "
+            "On average over networks that are otherwise equal, "
             f"a second convolutional layer adds 0.30 points ({words}), "
             f"a third convolutional layer costs 0.30 points ({words}) "
             f"and a second linear layer adds 0.04 points ({words})."

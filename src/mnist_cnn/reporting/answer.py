@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mnist_cnn.documents import StudySummary
+from mnist_cnn.statistics.choice import COVERAGE
 
 MAX_ROWS = 6  # of the table
 Row = Mapping[str, Any]
@@ -36,8 +37,9 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
         repeats), rival (the likeliest of them but for the chosen one, or None), rows of the table,
-        other_share (of repeats that choose no network of the table), all_reach_target, kernel_groups, sizes
-        of the kernels, kernels (size by name), layer_effects.
+        other_share (of repeats that choose no network of the table), repeats_covered (share of all choices
+        that `likely` has), all_reach_target, kernel_groups, sizes of the kernels, kernels (size by name),
+        layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -59,6 +61,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "rival": next((row for row in likely if row is not chosen), None),
         "other_share": 1 - sum(row["repeat_share"] or 0 for row in rows),
         "rows": rows,
+        "repeats_covered": COVERAGE,
         "all_reach_target": all((row["accuracy_low"] or 0) >= summary.target for row in networks),
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sizes,
@@ -73,11 +76,17 @@ class KernelGroup:
 
     Attributes:
         conv_layers: Their numbers of convolutional layers; empty for the mean over all layouts.
-        changes: Estimate (a fraction) and verdict for each of these layouts, in ascending order.
+        changes: Estimate (a fraction), verdict and number of linear layers of each of these layouts, in
+            ascending order.
     """
 
     conv_layers: list[int]
-    changes: list[tuple[float, str]]
+    changes: list[tuple[float, str, int]]
+
+    @property
+    def differ_in_linear_layers(self) -> bool:
+        """Whether the number of linear layers tells these layouts apart."""
+        return len({linear for _, _, linear in self.changes}) == len(self.changes)
 
 
 def kernel_groups(
@@ -95,14 +104,15 @@ def kernel_groups(
         if not rows:
             return []
         widest = max(rows, key=lambda row: row["high_value"] - row["low_value"])
-        return [KernelGroup([], [(widest["estimate"], widest["verdict"])])]
-    layers = {row["model"]: row["conv_layers"] for row in networks}
-    changes: dict[int, list[tuple[float, str]]] = {}
+        return [KernelGroup([], [(widest["estimate"], widest["verdict"], 0)])]
+    layers = {row["model"]: (row["conv_layers"], row["linear_layers"]) for row in networks}
+    changes: dict[int, list[tuple[float, str, int]]] = {}
     for effect in interaction.by_layout:
-        changes.setdefault(layers[effect.model], []).append((effect.estimate, effect.verdict))
+        conv, linear = layers[effect.model]
+        changes.setdefault(conv, []).append((effect.estimate, effect.verdict, linear))
     groups: list[KernelGroup] = []
     for depth, found in sorted(changes.items()):
-        verdicts = {verdict for _, verdict in found + (groups[-1].changes if groups else [])}
+        verdicts = {verdict for _, verdict, _ in found + (groups[-1].changes if groups else [])}
         if groups and len(verdicts) == 1 and verdicts != {"undecided"}:
             last = groups.pop()
             groups.append(KernelGroup([*last.conv_layers, depth], sorted(last.changes + found)))
