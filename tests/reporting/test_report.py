@@ -69,30 +69,31 @@ def test_same_numbers_in_both_languages(case: str) -> None:
         (
             "conv1_linear2",
             ("more", "at_most", "at_most"),
-            "With a single convolutional layer, 7×7 kernels instead of 3×3 add 0.30 (too small to matter) or "
-            "0.40 points (matters), depending on the other layers. With three, they cost 0.05 points (too "
-            "small to matter).",
-            "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,30 (несущественно) или "
-            "0,40 п. п. (существенно) в зависимости от остальных слоёв. При трёх — снижают точность на "
-            "0,05 п. п. (несущественно).",
+            "With a single convolutional layer, 7×7 kernels instead of 3×3 add 0.40 points with one linear "
+            "layer (matters) or 0.30 with two (too small to matter). With three convolutional layers, "
+            "they cost 0.05 points (too small to matter).",
+            "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,40 п. п. с одним линейным "
+            "слоем (существенно) или на 0,30 с двумя (несущественно). При трёх свёрточных слоях — снижают "
+            "точность на 0,05 п. п. (несущественно).",
         ),
         (
             "conv2_linear1",
             ("more", "more", "at_most"),
             "With one or two convolutional layers, 7×7 kernels instead of 3×3 add 0.30 to 0.40 points "
-            "(matters), depending on the other layers. With three, they cost 0.05 points (too small to "
-            "matter).",
+            "(matters). With three convolutional layers, they cost 0.05 points (too small to matter).",
             "При одном или двух свёрточных слоях ядра 7×7 вместо 3×3 повышают точность на величину от 0,30 "
-            "до 0,40 п. п. (существенно) в зависимости от остальных слоёв. При трёх — снижают точность на "
+            "до 0,40 п. п. (существенно). При трёх свёрточных слоях — снижают точность на "
             "0,05 п. п. (несущественно).",
         ),
         (
             "conv2_linear1",
             ("more", "undecided", "undecided"),
             "With a single convolutional layer, 7×7 kernels instead of 3×3 add 0.40 points (matters). "
-            "With two, they add 0.30 points (may matter). With three, they cost 0.05 points (may matter).",
+            "With two convolutional layers, they add 0.30 points (may matter). With three convolutional "
+            "layers, they cost 0.05 points (may matter).",
             "При одном свёрточном слое ядра 7×7 вместо 3×3 повышают точность на 0,40 п. п. (существенно). "
-            "При двух — на 0,30 п. п. (неясно). При трёх — снижают точность на 0,05 п. п. (неясно).",
+            "При двух свёрточных слоях — на 0,30 п. п. (неясно). При трёх свёрточных слоях — снижают "
+            "точность на 0,05 п. п. (неясно).",
         ),
     ],
 )
@@ -126,7 +127,7 @@ def test_sentences_say_what_is_shown_and_no_more() -> None:
         ("undecided", "may matter"),
     ):
         assert (
-            "On average over networks that are otherwise equal, "
+            "Comparing networks that differ in nothing else, on average "
             f"a second convolutional layer adds 0.30 points ({words}), "
             f"a third convolutional layer costs 0.30 points ({words}) "
             f"and a second linear layer adds 0.04 points ({words})."

@@ -38,8 +38,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
         repeats), rival (the likeliest of them but for the chosen one, or None), rows of the table,
         other_share (of repeats that choose no network of the table), repeats_covered (share of all choices
-        that `likely` has), all_reach_target, kernel_groups, sizes of the kernels, kernels (size by name),
-        layer_effects.
+        that `likely` has), kernel_groups, sizes of the kernels, kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -62,7 +61,6 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "other_share": 1 - sum(row["repeat_share"] or 0 for row in rows),
         "rows": rows,
         "repeats_covered": COVERAGE,
-        "all_reach_target": all((row["accuracy_low"] or 0) >= summary.target for row in networks),
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sizes,
         "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
@@ -85,8 +83,9 @@ class KernelGroup:
 
     @property
     def differ_in_linear_layers(self) -> bool:
-        """Whether the number of linear layers tells these layouts apart."""
-        return len({linear for _, _, linear in self.changes}) == len(self.changes)
+        """Whether these are two layouts, which the number of linear layers tells apart."""
+        linear = {count for _, _, count in self.changes}
+        return len(self.conv_layers) == 1 and len(self.changes) == len(linear) == 2
 
 
 def kernel_groups(
