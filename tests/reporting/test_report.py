@@ -152,7 +152,7 @@ def test_table_of_the_answer_has_the_choice_its_rivals_and_few_rows() -> None:
     one = sample()
     text = answer(one)
     rows = [line for line in text.splitlines() if "| --" not in line and line.startswith(("| c", "| **"))]
-    cheaper = re.search(rf"The most accurate of them, ({NAME}),", text)
+    cheaper = re.search(rf"The most accurate of the cheaper networks, ({NAME}),", text)
     assert cheaper
     for name in (f"**{one.summary.chosen}**", one.summary.most_accurate, cheaper[1]):
         assert sum(f"| {name} |" in row for row in rows) == 1

@@ -62,7 +62,9 @@ def _write_names(axes: Axes, networks: pd.DataFrame, summary: StudySummary, size
 
     def write(text: str, row: Any, **font: Any) -> None:
         gap = (1.0 if row.chosen else 0.65) * size
-        trials = [_write(axes, text, row, gap, side, **font) for side in SIDES]
+        # Beside a marker, the name of a likely choice cannot be taken for that of its neighbour
+        sides = SIDES if row.chosen or not row.likely else sorted(SIDES, key=lambda side: abs(side[1]))
+        trials = [_write(axes, text, row, gap, side, **font) for side in sides]
         costs = [_cost(trial.get_window_extent(), axes.bbox, occupied, lines) for trial in trials]
         kept = trials[costs.index(min(costs))]
         for trial in trials:
