@@ -32,7 +32,7 @@ RATIOS = {  # kernel 7×7 to 3×3, two convolutional layers to one
 }
 TIMES = {  # minutes of the study, GB; runs of the trial, and of the study; minutes of the trial
     "en": (
-        r"about (\d+) minutes on 2 cores .* needs (\d+) GB",
+        r"takes about (\d+) minutes on 2 cores .* needs (\d+) GB",
         r"(\d+) of the (\d+) runs, in about (\d+) minutes",
     ),
     "ru": (

@@ -137,7 +137,7 @@ def sentences(found: Replication, language: str) -> tuple[str, str]:
             f" {names if found.contradicted else 'none'}"
         )
     choice = (
-        f"снова выбрана {other}"
+        f"выбрана {other}, как и здесь"
         if chosen == other
         else f"выбрана {other}; вероятность этого оценивалась в {share}"
     )
@@ -147,17 +147,17 @@ def sentences(found: Replication, language: str) -> tuple[str, str]:
 
 STUDIES = {
     SECOND: {
-        "en": ("with seeds {} (instead of {})", "study with other seeds"),
-        "ru": ("При сидах {} (вместо {})", "исследование с другими сидами"),
+        "en": ("with seeds {} (instead of {})", "The repeat"),
+        "ru": ("с сидами {} (вместо {})", "Повторение"),
     },
     LONGER: {
-        "en": ("with {} epochs", "study with more epochs"),
-        "ru": ("При {} эпохах", "исследование с другим числом эпох"),
+        "en": ("with {} epochs (instead of {:.0f})", "the study with more epochs"),
+        "ru": ("При {} эпохах (вместо {:.0f})", "исследование с другим числом эпох"),
     },
 }
 TOTAL = {
     "en": "{} definite conclusions ({} networks that are *good enough* or *worse*, and {} average effects",
-    "ru": "{} однозначных выводов ({} — какие сети *подходят* или *хуже*, {} — о среднем влиянии",
+    "ru": "{} однозначных выводов: {} о том, какие сети *подходят* или *хуже*, и {} о среднем влиянии",
 }
 
 
@@ -179,8 +179,9 @@ def test_readmes_and_pages_have_the_counts_of_the_committed_tables(
         text = " ".join(Path(readme).read_text(encoding="utf-8").split())
         word = {"en": " and ", "ru": " и "}[language]
         seeds = [word.join(map(str, study.seeds)) for study in (found, committed.summary)]
+        epochs = replication.LONGER_EPOCHS, params.train.epochs
         difference, name = STUDIES[path][language]
-        difference = difference.format(*(seeds if path == SECOND else [replication.LONGER_EPOCHS]))
+        difference = difference.format(*(seeds if path == SECOND else epochs))
         choice, conclusions = sentences(found, language)
         definite = committed.summary.definite
         networks = sum(one.startswith("tier ") for one in definite)

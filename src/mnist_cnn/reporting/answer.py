@@ -82,6 +82,11 @@ class KernelGroup:
     changes: list[tuple[float, str, int]]
 
     @property
+    def helps(self) -> bool:
+        """Whether each change is an improvement that matters."""
+        return all(verdict == "more" and estimate > 0 for estimate, verdict, _ in self.changes)
+
+    @property
     def differ_in_linear_layers(self) -> bool:
         """Whether these are two layouts, which the number of linear layers tells apart."""
         linear = {count for _, _, count in self.changes}
