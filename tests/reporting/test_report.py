@@ -47,7 +47,7 @@ def test_every_study_has_a_report(case: str, language: str) -> None:
     assert not re.search(r"  |\n\n\n| \.|\.\.(?!/)| ,|,\.|\( |\[\]", text.replace("| |", "|"))
     assert table in text
     assert {row.count("|") for row in table.splitlines() if row.startswith("|")} <= {8}
-    alternatives = dict(re.findall(r"!\[(.*?)\]\(figures/(\w+)\.svg\)\n", text))
+    alternatives = dict(re.findall(r"!\[(.*?)\]\(figures/(\w+)\.svg\)\\\n", text))
     missing = set() if sample(case).summary.interaction else {"interaction"}
     assert set(alternatives.values()) == FIGURES - missing
     assert all(len(alternative) > 35 for alternative in alternatives)
