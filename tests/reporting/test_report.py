@@ -79,8 +79,10 @@ def test_same_numbers_in_both_languages(case: str) -> None:
         (
             "conv2_linear1",
             ("more", "more", "at_most"),
+            "Yes, with one or two convolutional layers; otherwise, the change is too small to matter. "
             "With one or two convolutional layers, 7×7 kernels instead of 3×3 add 0.30 to 0.40 points "
             "(matters). With three convolutional layers, they cost 0.05 points (too small to matter).",
+            "Да, при одном или двух свёрточных слоях; в остальных случаях — несущественно. "
             "При одном или двух свёрточных слоях ядра 7×7 вместо 3×3 повышают точность на величину от 0,30 "
             "до 0,40 п. п. (существенно). При трёх свёрточных слоях — снижают точность на "
             "0,05 п. п. (несущественно).",

@@ -156,9 +156,10 @@ STUDIES = {
     },
 }
 TOTAL = {
-    "en": "{} definite conclusions ({} networks that are *good enough* or *worse*, and {} average effects",
-    "ru": "{} однозначных выводов: {} о том, какие сети *подходят* или *хуже*, и {} о среднем влиянии",
+    "en": "{} definite conclusions ([listed here]({})): {} about networks, and {} about average effects",
+    "ru": "{} однозначных выводов ([список]({})): {} о сетях и {} о среднем влиянии",
 }
+LIST = "docs/statistics.md#do-the-conclusions-hold"
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=str)
@@ -185,6 +186,6 @@ def test_readmes_and_pages_have_the_counts_of_the_committed_tables(
         choice, conclusions = sentences(found, language)
         definite = committed.summary.definite
         networks = sum(one.startswith("tier ") for one in definite)
-        total = TOTAL[language].format(len(definite), networks, len(definite) - networks)
+        total = TOTAL[language].format(len(definite), LIST, networks, len(definite) - networks)
         for part in (f"{difference} {choice}.", total, f"{name} {conclusions}"):
             assert part.lower() in text.lower(), f"{readme} should have: {part}"
