@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from mnist_cnn.documents import StudySummary
-from mnist_cnn.statistics.choice import COVERAGE
 
 MAX_ROWS = 6  # of the table
 Row = Mapping[str, Any]
@@ -37,8 +36,8 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         chosen (the most accurate network where none is shown to be good enough), best (the most accurate),
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
         repeats), rival (the likeliest of them but for the chosen one, or None), rows of the table,
-        other_share (of repeats that choose no network of the table), repeats_covered (share of all choices
-        that `likely` has), kernel_groups, sizes of the kernels, kernels (size by name), layer_effects.
+        other_share (of repeats that choose no network of the table), kernel_groups, sizes of the
+        kernels, kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
@@ -60,7 +59,6 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         "rival": next((row for row in likely if row is not chosen), None),
         "other_share": 1 - sum(row["repeat_share"] or 0 for row in rows),
         "rows": rows,
-        "repeats_covered": COVERAGE,
         "kernel_groups": kernel_groups(networks, effects, summary),
         "sizes": sizes,
         "kernels": {name: size for size in sizes for name in kernels if kernels[name] == size},
