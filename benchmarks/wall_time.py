@@ -21,7 +21,7 @@ from benchmarks.processes import CORES, NATIVE, Processes
 from mnist_cnn.core.files import write_text
 from mnist_cnn.core.grid import Network
 from mnist_cnn.core.images import Images, load_test_images, load_training_set
-from mnist_cnn.core.params import Params, Train
+from mnist_cnn.core.params import Params, Train, load_params
 from mnist_cnn.core.paths import PARAMS, PREPARED, RAW, TIMING, WEIGHTS, weights_file
 from mnist_cnn.core.tables import read_table
 from mnist_cnn.evaluation import classify
@@ -44,7 +44,8 @@ def reproduce(params: Params, clone: Path) -> tuple[float, float]:
     if sys.platform == "linux":  # a stage does not wait for the process that forks its workers: this one does
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     shutil.copytree(RAW, clone / RAW)
-    write_text(clone / PARAMS, yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+    if params != load_params(clone / PARAMS):
+        write_text(clone / PARAMS, yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
     wall, before = time.perf_counter(), os.times()
     subprocess.run(
         [*dvc, "repro", "--force", "--no-run-cache"], cwd=clone, check=True, stdout=subprocess.DEVNULL
