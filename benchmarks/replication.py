@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from mnist_cnn.core.tables import read_table
 from mnist_cnn.reporting.markdown import replace_between
 from mnist_cnn.statistics.choice import NO_CHOICE
 from mnist_cnn.statistics.runs import network_columns
-from mnist_cnn.statistics.statements import outcomes
+from mnist_cnn.statistics.statements import Statements, definite, outcomes
 from mnist_cnn.statistics.study import Study, analyse
 
 COMMITTED = PLOTS / "runs.csv"
@@ -54,9 +54,22 @@ def load(path: Path, params: Params) -> Study | None:
     return analyse(runs, params) if same_grid else None
 
 
+def layout_effects(study: Study) -> dict[str, dict[str, Any]]:
+    """Returns the effects of the kernel in single layouts by name, if they depend on the layout."""
+    interaction = study.summary.interaction
+    effects = interaction.by_layout if interaction and interaction.matters else ()
+    return {f"kernel in {effect.model}": effect.model_dump() for effect in effects}
+
+
+def all_statements(study: Study) -> Statements:
+    """Lists the statements about effects, networks, and the kernel in single layouts."""
+    layouts = layout_effects(study).items()
+    return {**study.statements, **{name: (row["verdict"], row["direction"]) for name, row in layouts}}
+
+
 def compare(committed: Study, other: Study) -> Replication:
     """Counts what the other study makes of the definite statements of the committed one."""
-    found = outcomes(committed.statements, other.statements)
+    found = outcomes(all_statements(committed), all_statements(other))
     counts, chosen = Counter(found.values()), other.summary.chosen or NO_CHOICE
     return Replication(
         other.summary.seeds,
@@ -74,11 +87,12 @@ def side_by_side(committed: Study, path: Path, params: Params) -> str:
     if other is None:
         return ABSENT.format(path)
     found, here, there = compare(committed, other), *map(describe_statements, (committed, other))
-    decided = outcomes(committed.statements, other.statements)
+    statements, others = all_statements(committed), all_statements(other)
+    decided = outcomes(statements, others)
     rows = [
-        [name, here[name], there[name], decided.get(name, "")]
-        for name in committed.statements
-        if name in {*decided, *other.summary.definite}
+        [name, here[name], there.get(name, ""), decided.get(name, "")]
+        for name in statements
+        if name in {*decided, *definite(others)}
     ]
     chosen, repeated = found.chosen
     likely = committed.summary.likely_choices
@@ -104,13 +118,12 @@ def describe_statements(study: Study) -> dict[str, str]:
     margin = f"{100 * study.summary.margin:.1f}"
     sizes = {"more": f"more than {margin}", "at_most": f"at most {margin}"}
     directions = {-1: "lower, ", 0: "", 1: "higher, "}
+    rows = {row["effect"]: row for row in study.effects.to_dict("records")} | layout_effects(study)
     effects = {
-        row["effect"]: "{:+.2f} [{:+.2f}, {:+.2f}] ".format(
-            *(100 * row[k] for k in ("estimate", "lower", "upper"))
-        )
+        name: "{:+.2f} [{:+.2f}, {:+.2f}] ".format(*(100 * row[k] for k in ("estimate", "lower", "upper")))
         + directions[row["direction"]]
         + sizes.get(row["verdict"], row["verdict"])
-        for row in study.effects.to_dict("records")
+        for name, row in rows.items()
     }
     networks = study.networks.to_dict("records")
     return effects | {
@@ -126,7 +139,7 @@ def recipes(committed: Study, params: Params) -> str:
     rows = []
     for epochs, path, study in studies:
         accuracy, summary = 100 * study.networks.accuracy, study.summary
-        definite = len(summary.good) + len(summary.worse)
+        tiers = len(summary.good) + len(summary.worse)
         rows.append(
             [
                 f"`{path}`",
@@ -134,7 +147,7 @@ def recipes(committed: Study, params: Params) -> str:
                 ", ".join(map(str, summary.seeds)),
                 f"{accuracy.min():.2f}–{accuracy.max():.2f}",
                 f"{100 * (summary.half_width or 0):.3f}",
-                f"{definite} of {summary.networks}",
+                f"{tiers} of {summary.networks}",
                 summary.chosen or NO_CHOICE,
             ]
         )

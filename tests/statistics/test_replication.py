@@ -10,6 +10,7 @@ from benchmarks import rates, replication, simulation
 from benchmarks.replication import LONGER, SECOND, Replication
 from mnist_cnn.core.params import Params, load_params
 from mnist_cnn.core.tables import write_table
+from mnist_cnn.statistics.statements import definite
 from mnist_cnn.statistics.study import analyse
 from tests.support.params import write_params
 from tests.support.repositories import TOP
@@ -156,8 +157,8 @@ STUDIES = {
     },
 }
 TOTAL = {
-    "en": "{} definite conclusions ([listed here]({})): {} about networks, and {} about average effects",
-    "ru": "{} однозначных выводов ([список]({})): {} о сетях и {} о среднем влиянии",
+    "en": "{} definite conclusions ([listed here]({})): {} about networks, {} about average effects, and {}",
+    "ru": "{} однозначных выводов ([список]({})): {} о сетях, {} о средних эффектах и {}",
 }
 LIST = "docs/statistics.md#do-the-conclusions-hold"
 
@@ -184,8 +185,9 @@ def test_readmes_and_pages_have_the_counts_of_the_committed_tables(
         difference, name = STUDIES[path][language]
         difference = difference.format(*(seeds if path == SECOND else epochs))
         choice, conclusions = sentences(found, language)
-        definite = committed.summary.definite
-        networks = sum(one.startswith("tier ") for one in definite)
-        total = TOTAL[language].format(len(definite), LIST, networks, len(definite) - networks)
+        names = definite(replication.all_statements(committed))
+        networks, layouts = (sum(name.startswith(kind) for name in names) for kind in ("tier ", "kernel in "))
+        counts = len(names), LIST, networks, len(names) - networks - layouts, layouts
+        total = TOTAL[language].format(*counts)
         for part in (f"{difference} {choice}.", total, f"{name} {conclusions}"):
             assert part.lower() in text.lower(), f"{readme} should have: {part}"

@@ -36,7 +36,7 @@ def answer_content(networks: Sequence[Row], effects: Sequence[Row], summary: Stu
         cheaper (the most accurate one with fewer MACs than the chosen one, or None), likely (choices of
         repeats), rival (the likeliest of them but for the chosen one, or None), rows of the table,
         other_share (of repeats that choose no network of the table), kernel_changes and helped
-        (see below), sizes of the kernels, kernels (size by name), layer_effects.
+        (see `kernel_changes`), sizes of the kernels, kernels (size by name), layer_effects.
     """
     by_name = {row["network"]: row for row in networks}
     chosen, best = by_name[summary.chosen or summary.most_accurate], by_name[summary.most_accurate]
